@@ -1,0 +1,109 @@
+"""What a stack publishes when it is up; the runtime and the developer's command line read nothing else.
+
+No secret and no time is in it: the same spec, keys and ports give the same bytes. The signature lies in
+``regions.signature``; whoever verifies got the key by another way than the Manifest itself.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from regions.boundary import Boundary
+from regions.canonical import digest
+
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Endpoints(_Frozen):
+    """Where the fabric's own parts answer. ``temporal`` and the databases are ``host:port`` plus database name."""
+
+    gateway: str
+    temporal: str
+    temporal_ui: str
+    primary_host: str
+    primary_port: int
+    replica_host: str
+    replica_port: int
+    database: str
+    """The runtime's database on the primary."""
+
+
+class ModelEndpoint(_Frozen):
+    """One upstream that speaks OpenAI's format, and every country where its inference may run."""
+
+    name: str
+    model_class: str
+    url: str
+    """Base, with ``/v1``."""
+    upstream_model: str
+    """The model name the upstream expects."""
+    countries: tuple[Country, ...] = Field(min_length=1)
+    context_tokens: int
+
+
+class CoreSystem(_Frozen):
+    """A system of record that tools act on, described by its OpenAPI document."""
+
+    name: str
+    url: str
+    openapi: str
+    country: Country
+
+
+class ScopeClass(_Frozen):
+    """A named set of rights in a core system; the tools are operation ids of its OpenAPI document."""
+
+    name: str
+    core_system: str
+    tools: tuple[str, ...]
+
+
+class Client(_Frozen):
+    """Who may ask the local issuer for an identity token, by which public key (JWK)."""
+
+    id: str
+    subject: str
+    kind: Literal["workload", "person"]
+    jwk: dict[str, Any]
+
+
+class Identities(_Frozen):
+    issuer: str
+    clients: tuple[Client, ...]
+
+
+class Limits(_Frozen):
+    """``iterations``: model turns a task has before a person is asked. The others are seconds."""
+
+    iterations: int
+    token_seconds: int
+    task_seconds: int
+    approval_seconds: int
+
+
+class Manifest(_Frozen):
+    version: Literal[1] = 1
+    stack: str
+    platform: str
+    region: str
+    country: Country
+    boundary: Boundary
+    boundary_digest: Digest
+    catalogue_digest: Digest
+    spec_digest: Digest
+    endpoints: Endpoints
+    models: tuple[ModelEndpoint, ...]
+    core_systems: tuple[CoreSystem, ...]
+    scope_classes: tuple[ScopeClass, ...]
+    identities: Identities
+    limits: Limits
+
+    @property
+    def digest(self) -> str:
+        """Digest of the whole Manifest."""
+        return digest(self.model_dump(mode="json"))
