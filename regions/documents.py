@@ -1,0 +1,197 @@
+"""YAML documents that people write: read once, every mistake told in one go, each with its line and key.
+
+The catalogue, a stack file and ``agent.yaml`` go through here. What YAML leaves open is closed: plain scalars follow
+the JSON schema of YAML 1.2 (``NO`` is Norway, not false; ``1:30`` is text), a key may stand once, and anchors, tags
+and second documents are refused, so that Pulumi's reader and ours cannot differ about the same file.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from regions.expectations import Expectations
+
+Model = TypeVar("Model", bound=BaseModel)
+Place = tuple[str | int, ...]
+"""Keys and list indices from the root of a document."""
+Check = Callable[[Model], Iterable[tuple[Place, str]]]
+
+DEEPEST = 40
+"""Levels of nesting; what people write has fewer than ten, and deeper ones exhaust the parsers below."""
+
+_PLAIN: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
+    (re.compile(r"|~|null|Null|NULL"), lambda text: None),
+    (re.compile(r"true|True|TRUE"), lambda text: True),
+    (re.compile(r"false|False|FALSE"), lambda text: False),
+    (re.compile(r"[-+]?[0-9]{1,18}"), int),
+    (re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?"), float),
+)
+
+
+class DocumentError(Exception):
+    """A document is not what it has to be. ``mistakes`` holds one line of text each."""
+
+    def __init__(self, mistakes: Iterable[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(self.mistakes))
+
+
+class Document:
+    """A value and where each of its parts stands. ``name`` is how messages call the file."""
+
+    def __init__(self, name: str, value: Any, lines: Mapping[Place, int], mistakes: Iterable[str] = ()) -> None:
+        self.name, self.value, self.lines, self.mistakes = name, value, lines, tuple(mistakes)
+
+    @classmethod
+    def read(cls, path: Path, error: type[DocumentError] = DocumentError) -> "Document":
+        """The document in a file; raises ``error`` when it is not there or is no YAML."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as cause:
+            raise error([f"{path}: expected a readable file: {cause.strerror}"]) from cause
+        except UnicodeDecodeError as cause:
+            raise error([f"{path}: expected UTF-8 text: byte {cause.start} is not"]) from cause
+        return cls.parse(text, str(path), error)
+
+    @classmethod
+    def parse(cls, text: str, name: str, error: type[DocumentError] = DocumentError) -> "Document":
+        """The document in a text; raises ``error`` with the line when it is no YAML."""
+        reader = _Reader(text)
+        try:
+            value = reader.document()
+        except yaml.MarkedYAMLError as cause:
+            line = cause.problem_mark.line + 1 if cause.problem_mark else 1
+            raise error([f"{name}:{line}: expected YAML: {cause.problem or cause.context}"]) from cause
+        except yaml.YAMLError as cause:
+            raise error([f"{name}: expected YAML: {str(cause).splitlines()[0]}"]) from cause
+        mistakes = [f"{name}:{line}: {shown(place)}: {problem}" for line, place, problem in reader.mistakes]
+        return cls(name, value, reader.lines, mistakes)
+
+    def mistake(self, at: Place, place: Place, problem: str) -> str:
+        """One line: file, line, key, problem. ``at`` is where the object begins; its last key is shown with it."""
+        full = (*at, *place)
+        line = next((self.lines[full[:end]] for end in range(len(full), -1, -1) if full[:end] in self.lines), None)
+        where = self.name if line is None else f"{self.name}:{line}"
+        path = shown((*at[-1:], *place))
+        return f"{where}: {path}: {problem}" if path else f"{where}: {problem}"
+
+    def model(
+        self,
+        cls: type[Model],
+        *,
+        at: tuple[str, ...] = (),
+        error: type[DocumentError] = DocumentError,
+        check: Check[Model] | None = None,
+    ) -> Model:
+        """The value under ``at`` as ``cls``; raises ``error`` with all mistakes together.
+
+        ``check`` finds what a type cannot tell (a name that no catalogue has), as (place, problem).
+        """
+        value, problems = self._under(at, error), list(self.mistakes)
+        try:
+            made = cls.model_validate_json(json.dumps(value))
+        except ValidationError as invalid:
+            expected = Expectations(cls, value)
+            raise error(
+                [*problems, *(self.mistake(at, *expected.explain(one)) for one in invalid.errors(include_url=False))]
+            ) from None
+        problems += [self.mistake(at, place, problem) for place, problem in (check(made) if check else ())]
+        if problems:
+            raise error(problems)
+        return made
+
+    def _under(self, at: tuple[str, ...], error: type[DocumentError]) -> Any:
+        value = self.value
+        for depth, key in enumerate(at):
+            if not isinstance(value, dict) or key not in value:
+                known = value if isinstance(value, dict) else ()
+                problem = f"expected the key {key}, got nothing" + nearest(key, known)
+                raise error([*self.mistakes, self.mistake(at[:depth], (), problem)])
+            value = value[key]
+        return value
+
+
+def shown(place: Place) -> str:
+    """``a.b[0].c``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+
+
+def nearest(key: str, known: Iterable[str]) -> str:
+    """`` (did you mean …?)`` for the known name most like ``key``, or nothing."""
+    found = difflib.get_close_matches(key, list(known), n=1)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+class _Reader:
+    """Builds the value from parser events; notes the line of every key and item, and what may not stand."""
+
+    def __init__(self, text: str) -> None:
+        self._events = iter(yaml.parse(text, Loader=yaml.CSafeLoader))
+        self.lines: dict[Place, int] = {}
+        self.mistakes: list[tuple[int, Place, str]] = []
+
+    def document(self) -> Any:
+        next(self._events)
+        first = next(self._events)
+        if isinstance(first, yaml.StreamEndEvent):
+            return None
+        value = self._value(next(self._events), ())
+        next(self._events)
+        after = next(self._events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            self._refuse(after, (), "expected one document, got a second one")
+        return value
+
+    def _refuse(self, event: yaml.Event, place: Place, problem: str) -> None:
+        self.mistakes.append((_line(event), place, problem))
+
+    def _value(self, event: yaml.Event, place: Place) -> Any:
+        self.lines.setdefault(place, _line(event))
+        if len(place) > DEEPEST:
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {DEEPEST}", problem_mark=event.start_mark)
+        if not isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent | yaml.ScalarEvent):
+            self._refuse(event, place, "expected a value, got an alias: write the value out")
+            return None
+        if event.anchor or event.tag:
+            self._refuse(event, place, "expected plain YAML, got an anchor or a tag")
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(place)
+        return self._sequence(place) if isinstance(event, yaml.SequenceStartEvent) else _scalar(event)
+
+    def _sequence(self, place: Place) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._value(event, (*place, len(items))))
+        return items
+
+    def _mapping(self, place: Place) -> dict[str, Any]:
+        entries: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = event.value if isinstance(event, yaml.ScalarEvent) else None
+            inner = (*place, str(key))
+            if key is None:
+                self._refuse(event, place, "expected a text as key")
+                self._value(event, inner)
+            elif key in entries:
+                self._refuse(event, inner, f"expected once, got again (first in line {self.lines[inner]})")
+            self.lines.setdefault(inner, _line(event))
+            entries.setdefault(str(key), self._value(next(self._events), inner))
+        return entries
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
+def _scalar(event: yaml.ScalarEvent) -> Any:
+    if event.implicit[0]:
+        for pattern, make in _PLAIN:
+            if pattern.fullmatch(event.value):
+                return make(event.value)
+    return event.value
