@@ -1,0 +1,37 @@
+"""Processes of a stack, found by the marks in their environment, whoever started them. No Pulumi in here."""
+
+import contextlib
+from pathlib import Path
+
+import psutil
+
+from components.local.program import STOP_SECONDS
+
+
+def marked(home: Path, name: str | None = None) -> list[psutil.Process]:
+    """Processes that carry the marks of ``home`` (and of process ``name``), oldest first."""
+    want = {"LOOMSTEAD_HOME": str(home.parent), "LOOMSTEAD_STACK": home.name}
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            environment = process.environ()
+            mine = want.items() <= environment.items() and "LOOMSTEAD_PROCESS" in environment
+            if mine and name in (None, environment["LOOMSTEAD_PROCESS"]):
+                found.append(process)
+    return sorted(found, key=psutil.Process.create_time)
+
+
+def end(processes: list[psutil.Process]) -> None:
+    """Terminate ``processes`` and their children, in that order; kill what has not gone after ``STOP_SECONDS``."""
+    everyone = dict.fromkeys(processes)
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            everyone |= dict.fromkeys(process.children(recursive=True))
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, alive = psutil.wait_procs(list(everyone), timeout=STOP_SECONDS)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=STOP_SECONDS)
