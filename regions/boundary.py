@@ -63,7 +63,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``rule``: ``<regime>/<purpose>`` or ``residency/<check>``. ``countries``: of the flow; refused, the ones outside."""
+    """``rule``: ``<regime>/<purpose>`` or ``residency/<check>``; ``countries``: the flow's, refused: those outside."""
 
     allowed: bool
     rule: str

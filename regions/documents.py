@@ -20,6 +20,8 @@ from regions.expectations import Expectations
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
 """Keys and list indices from the root of a document."""
+Misfit = tuple[int, Place, str]
+"""Line, place and problem of what may not stand in a document."""
 Check = Callable[[Model], Iterable[tuple[Place, str]]]
 
 DEEPEST = 40
@@ -45,8 +47,8 @@ class DocumentError(Exception):
 class Document:
     """A value and where each of its parts stands. ``name`` is how messages call the file."""
 
-    def __init__(self, name: str, value: Any, lines: Mapping[Place, int], mistakes: Iterable[str] = ()) -> None:
-        self.name, self.value, self.lines, self.mistakes = name, value, lines, tuple(mistakes)
+    def __init__(self, name: str, value: Any, lines: Mapping[Place, int], misfits: Iterable[Misfit] = ()) -> None:
+        self.name, self.value, self.lines, self._misfits = name, value, lines, tuple(misfits)
 
     @classmethod
     def read(cls, path: Path, error: type[DocumentError] = DocumentError) -> "Document":
@@ -61,7 +63,7 @@ class Document:
 
     @classmethod
     def parse(cls, text: str, name: str, error: type[DocumentError] = DocumentError) -> "Document":
-        """The document in a text; raises ``error`` with the line when it is no YAML."""
+        """The document in a text without lone surrogates; raises ``error`` with the line when it is no YAML."""
         reader = _Reader(text)
         try:
             value = reader.document()
@@ -70,16 +72,18 @@ class Document:
             raise error([f"{name}:{line}: expected YAML: {cause.problem or cause.context}"]) from cause
         except yaml.YAMLError as cause:
             raise error([f"{name}: expected YAML: {str(cause).splitlines()[0]}"]) from cause
-        mistakes = [f"{name}:{line}: {shown(place)}: {problem}" for line, place, problem in reader.mistakes]
-        return cls(name, value, reader.lines, mistakes)
+        return cls(name, value, reader.lines, reader.misfits)
 
-    def mistake(self, at: Place, place: Place, problem: str) -> str:
-        """One line: file, line, key, problem. ``at`` is where the object begins; its last key is shown with it."""
+    def mistake(self, place: Place, problem: str, *, at: Place = (), line: int | None = None) -> str:
+        """One line of text: file, line, key, problem.
+
+        ``place`` is counted from ``at``, where the object begins; of ``at`` only the last key is shown.
+        """
         full = (*at, *place)
-        line = next((self.lines[full[:end]] for end in range(len(full), -1, -1) if full[:end] in self.lines), None)
+        known = (self.lines[full[:end]] for end in range(len(full), -1, -1) if full[:end] in self.lines)
+        line = line or next(known, None)
         where = self.name if line is None else f"{self.name}:{line}"
-        path = shown((*at[-1:], *place))
-        return f"{where}: {path}: {problem}" if path else f"{where}: {problem}"
+        return ": ".join(part for part in (where, shown((*at[-1:], *place)), problem) if part)
 
     def model(
         self,
@@ -93,15 +97,14 @@ class Document:
 
         ``check`` finds what a type cannot tell (a name that no catalogue has), as (place, problem).
         """
-        value, problems = self._under(at, error), list(self.mistakes)
+        value, problems = self._under(at, error), self._told(at)
         try:
             made = cls.model_validate_json(json.dumps(value))
         except ValidationError as invalid:
             expected = Expectations(cls, value)
-            raise error(
-                [*problems, *(self.mistake(at, *expected.explain(one)) for one in invalid.errors(include_url=False))]
-            ) from None
-        problems += [self.mistake(at, place, problem) for place, problem in (check(made) if check else ())]
+            problems += [self.mistake(*expected.explain(one), at=at) for one in invalid.errors(include_url=False)]
+            raise error(dict.fromkeys(problems)) from None
+        problems += [self.mistake(place, problem, at=at) for place, problem in (check(made) if check else ())]
         if problems:
             raise error(problems)
         return made
@@ -112,9 +115,18 @@ class Document:
             if not isinstance(value, dict) or key not in value:
                 known = value if isinstance(value, dict) else ()
                 problem = f"expected the key {key}, got nothing" + nearest(key, known)
-                raise error([*self.mistakes, self.mistake(at[:depth], (), problem)])
+                raise error([*self._told(()), self.mistake(at[:depth], problem)])
             value = value[key]
         return value
+
+    def _told(self, at: Place) -> list[str]:
+        """What the reader refused, with keys shown from ``at`` on."""
+        return [
+            self.mistake(place[len(at) :], problem, at=at, line=line)
+            if place[: len(at)] == at
+            else self.mistake(place, problem, line=line)
+            for line, place, problem in self._misfits
+        ]
 
 
 def shown(place: Place) -> str:
@@ -134,7 +146,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._events = iter(yaml.parse(text, Loader=yaml.CSafeLoader))
         self.lines: dict[Place, int] = {}
-        self.mistakes: list[tuple[int, Place, str]] = []
+        self.misfits: list[Misfit] = []
 
     def document(self) -> Any:
         next(self._events)
@@ -149,7 +161,7 @@ class _Reader:
         return value
 
     def _refuse(self, event: yaml.Event, place: Place, problem: str) -> None:
-        self.mistakes.append((_line(event), place, problem))
+        self.misfits.append((_line(event), place, problem))
 
     def _value(self, event: yaml.Event, place: Place) -> Any:
         self.lines.setdefault(place, _line(event))
@@ -173,15 +185,13 @@ class _Reader:
     def _mapping(self, place: Place) -> dict[str, Any]:
         entries: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            key = event.value if isinstance(event, yaml.ScalarEvent) else None
-            inner = (*place, str(key))
-            if key is None:
-                self._refuse(event, place, "expected a text as key")
-                self._value(event, inner)
-            elif key in entries:
+            if not isinstance(event, yaml.ScalarEvent):
+                raise yaml.MarkedYAMLError(problem="a key that is no text", problem_mark=event.start_mark)
+            inner = (*place, event.value)
+            if event.value in entries:
                 self._refuse(event, inner, f"expected once, got again (first in line {self.lines[inner]})")
             self.lines.setdefault(inner, _line(event))
-            entries.setdefault(str(key), self._value(next(self._events), inner))
+            entries.setdefault(event.value, self._value(next(self._events), inner))
         return entries
 
 

@@ -23,7 +23,14 @@ _NOUNS = {
     "object": "a mapping",
     "null": "nothing",
 }
-_BOUNDS = {"minimum": "≥", "maximum": "≤", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
+_BOUNDS = {
+    "minimum": "≥ {}",
+    "maximum": "≤ {}",
+    "exclusiveMinimum": "> {}",
+    "exclusiveMaximum": "< {}",
+    "minLength": "of ≥ {} characters",
+    "maxLength": "of ≤ {} characters",
+}
 
 
 class Expectations:
@@ -107,7 +114,7 @@ def _noun(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return _one_of(schema["enum"])
     text = _NOUNS.get(schema.get("type", ""), "")
-    bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema]
+    bounds = [bound.format(schema[key]) for key, bound in _BOUNDS.items() if key in schema]
     if bounds:
         text += " " + " and ".join(bounds)
     if "pattern" in schema:

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from regions.boundary import Boundary
 from regions.canonical import digest
+from regions.catalogue import Country
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
 class _Frozen(BaseModel):

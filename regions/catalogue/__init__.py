@@ -163,7 +163,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         weights=weights[1].weights,
     )
     files = {"groups": countries[0], "regimes": regimes[0], "regions": regions[0]}
-    dangling = [files[str(place[0])].mistake((), place, problem) for place, problem in _dangling(catalogue)]
+    dangling = [files[str(place[0])].mistake(place, problem) for place, problem in _dangling(catalogue)]
     if dangling:
         raise CatalogueError(dangling)
     return catalogue
