@@ -1,7 +1,7 @@
 """The way to PostgreSQL: a bounded pool that comes back by itself, and one refusal when the server does not answer."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,16 @@ class _Connection(asyncpg.Connection):
     async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
         with self._translated():
             return await super().fetchval(query, *args, **options)
+
+    @asynccontextmanager
+    async def transaction(self, **options: Any) -> AsyncGenerator[None]:
+        try:
+            async with super().transaction(**options):
+                yield
+        except asyncpg.InterfaceError as error:  # asyncpg's word for a roll-back on a dead connection
+            if not self.is_closed():
+                raise
+            raise _unavailable(error) from error
 
     @contextmanager
     def _translated(self) -> Generator[None]:

@@ -6,6 +6,7 @@ back down: a ledger is not unwritten.
 
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
@@ -14,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+_HOME = Path(__file__).parent
 _LOCK = 0x10035
 """Advisory lock of this runner: a second one waits, then finds nothing left to do."""
 
@@ -29,8 +31,9 @@ async def migrate(host: str, port: int, database: str, role: str, passfile: Path
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
-    except (OSError, DBAPIError, CommandError) as error:
-        raise MigrationError(f"database {database} at {host}:{port} as {role}: {error}") from error
+    except (OSError, asyncpg.PostgresError, DBAPIError, CommandError) as error:
+        reason = getattr(error, "orig", error)  # SQLAlchemy adds lines of its own
+        raise MigrationError(f"database {database} at {host}:{port} as {role}: {reason}") from error
     finally:
         await engine.dispose()
 
@@ -38,7 +41,7 @@ async def migrate(host: str, port: int, database: str, role: str, passfile: Path
 def _upgrade(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("script_location", str(_HOME).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

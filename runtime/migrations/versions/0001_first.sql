@@ -128,16 +128,17 @@ CREATE TABLE ledger (
 );
 
 CREATE TABLE ledger_heads (
-    txn  text PRIMARY KEY,
-    seq  bigint NOT NULL,
-    hash bytea NOT NULL
+    txn          text PRIMARY KEY,
+    seq          bigint NOT NULL,
+    hash         bytea NOT NULL,
+    checkpointed boolean NOT NULL DEFAULT false
 );
+CREATE INDEX ledger_heads_moved ON ledger_heads (txn) WHERE NOT checkpointed;
 
+-- Names no person: the record names the key, and only subject_keys, while it has the key, says whose it is.
 CREATE TABLE ledger_content (
     txn        text NOT NULL,
     seq        bigint NOT NULL,
-    subject    text NOT NULL,
-    salt       bytea NOT NULL,
     nonce      bytea NOT NULL,
     ciphertext bytea NOT NULL,
     PRIMARY KEY (txn, seq)
@@ -145,6 +146,7 @@ CREATE TABLE ledger_content (
 
 CREATE TABLE subject_keys (
     subject text PRIMARY KEY,
+    id      uuid NOT NULL UNIQUE,
     nonce   bytea NOT NULL,
     wrapped bytea NOT NULL
 );
