@@ -23,6 +23,7 @@ _NOUNS = {
     "object": "a mapping",
     "null": "nothing",
 }
+_FORMATS = {"date": "a date (YYYY-MM-DD)", "path": "a path"}
 _BOUNDS = {
     "minimum": "≥ {}",
     "maximum": "≤ {}",
@@ -76,10 +77,14 @@ class Expectations:
         return f"unknown key: {hint}"
 
     def _unfit_key(self, place: tuple[str | int, ...]) -> str:
-        names = [plain for schema in self._at(place[:-1]) for plain in self._plain(schema.get("propertyNames"))]
+        schemas = self._at(place[:-1])
+        names = [plain for schema in schemas for plain in self._plain(schema.get("propertyNames"))]
         known = [str(name) for schema in names for name in schema.get("enum", ())]
         close = difflib.get_close_matches(str(place[-1]), known, n=1)
-        return f"unknown key: did you mean {close[0]}?" if close else f"expected as key {self._describe(names)}"
+        if close:
+            return f"unknown key: did you mean {close[0]}?"
+        patterns = [pattern for schema in schemas for pattern in schema.get("patternProperties", ())]
+        return f"unknown key: expected {self._describe(names) or f'one matching {_one_of(patterns)}'}"
 
     def _at(self, place: tuple[str | int, ...]) -> list[dict[str, Any]]:
         """Every schema that may apply at a place."""
@@ -105,7 +110,7 @@ def _inside(schema: dict[str, Any], part: str | int) -> list[Any]:
         return [schema.get("items")]
     if part in schema.get("properties", {}):
         return [schema["properties"][part]]
-    return [schema.get("additionalProperties")]
+    return [*schema.get("patternProperties", {}).values(), schema.get("additionalProperties")]
 
 
 def _noun(schema: dict[str, Any]) -> str:
@@ -113,7 +118,7 @@ def _noun(schema: dict[str, Any]) -> str:
         return json.dumps(schema["const"])
     if "enum" in schema:
         return _one_of(schema["enum"])
-    text = _NOUNS.get(schema.get("type", ""), "")
+    text = _FORMATS.get(schema.get("format", "")) or _NOUNS.get(schema.get("type", ""), "")
     bounds = [bound.format(schema[key]) for key, bound in _BOUNDS.items() if key in schema]
     if bounds:
         text += " " + " and ".join(bounds)

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import pytest
 import yaml
@@ -32,6 +32,7 @@ class Machine(BaseModel):
     parts: tuple[Part, ...] = Field((), max_length=2)
     spare: Part | None = None
     named: dict[Colour, Part] = {}
+    own: dict[Annotated[str, Field(pattern="^[a-z]$")], Part] = {}
     size: int | str = 1
 
 
@@ -80,12 +81,20 @@ CASES = [
     Case(
         "a key like no other",
         "colour: red\nqqq: 1",
-        ["2: qqq: unknown key: expected one of colour, named, parts, size, spare"],
+        ["2: qqq: unknown key: expected one of colour, named, own, parts, size, spare"],
     ),
     Case(
         "an unknown key of a map",
         "colour: red\nnamed:\n  gren: {weight: 1}",
         ["3: named.gren: unknown key: did you mean green?"],
+    ),
+    Case(
+        "an unknown key under a free one",
+        "colour: red\nown:\n  a: {wight: 1, weight: 1}\n  B: {weight: 1}",
+        [
+            "3: own.a.wight: unknown key: did you mean weight?",
+            "4: own.B: unknown key: expected one matching ^[a-z]$",
+        ],
     ),
     Case("a list for a mapping", "colour: red\nspare: [1]", ["2: spare: expected a mapping or nothing, got a list"]),
     Case(
