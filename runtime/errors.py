@@ -65,6 +65,7 @@ CODES: dict[str, tuple[int, str]] = {
     "not_built": (501, "Not built yet"),
     "upstream_failed": (502, "The upstream failed"),
     "response_outside_contract": (502, "The core system's answer does not fit its contract"),
+    "token_checks_spent": (503, "Too many forged tokens at the moment"),
     "database_unavailable": (503, "The database is not reachable"),
     "upstream_unavailable": (503, "The upstream is not reachable"),
     "upstream_timeout": (504, "The upstream did not answer in time"),
