@@ -101,8 +101,8 @@ class Document:
         try:
             made = cls.model_validate_json(json.dumps(value))
         except ValidationError as invalid:
-            expected = Expectations(cls, value)
-            problems += [self.mistake(*expected.explain(one), at=at) for one in invalid.errors(include_url=False)]
+            explained = Expectations(cls, value).explain(invalid)
+            problems += [self.mistake(place, problem, at=at) for place, problem in explained]
             raise error(dict.fromkeys(problems)) from None
         problems += [self.mistake(place, problem, at=at) for place, problem in (check(made) if check else ())]
         if problems:

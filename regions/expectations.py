@@ -8,7 +8,7 @@ import difflib
 import json
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 LONGEST = 60
@@ -41,8 +41,11 @@ class Expectations:
         self._schema = model.model_json_schema()
         self._value = value
 
-    def explain(self, error: ErrorDetails) -> tuple[tuple[str | int, ...], str]:
-        """Place and problem of one error."""
+    def explain(self, invalid: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
+        """Place and problem of each error."""
+        return [self._explain(error) for error in invalid.errors(include_url=False) if not _is_echo(error)]
+
+    def _explain(self, error: ErrorDetails) -> tuple[tuple[str | int, ...], str]:
         place, value = self._place(error)
         if error["loc"][-1:] == ("[key]",):
             return place, self._unfit_key(place)
@@ -103,6 +106,11 @@ class Expectations:
 
     def _describe(self, schemas: list[dict[str, Any]]) -> str:
         return " or ".join(dict.fromkeys(text for schema in schemas if (text := _noun(schema))))
+
+
+def _is_echo(error: ErrorDetails) -> bool:
+    """Pydantic calls a list too short when one of its items is wrong; the item has its own error."""
+    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
 
 
 def _inside(schema: dict[str, Any], part: str | int) -> list[Any]:
