@@ -10,9 +10,10 @@ from runtime.errors import Refused
 from tests.fixtures.postgres import Database, Server, free_port, superuser
 
 
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "own server")
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that tests may kill, and leave running."""
+    server = Server(tmp_path_factory.mktemp("own server"))
     server.start()
     yield server
     server.stop()
@@ -23,6 +24,18 @@ async def _pool(database: Database, *, size: int = 2) -> asyncpg.Pool:
     return await connect(
         database.host, database.port, database.name, "postgres", database.passfile("postgres"), size=size
     )
+
+
+async def _until(pool: asyncpg.Pool, condition: str) -> None:
+    while not await pool.fetchval(condition):
+        await pool.execute("SELECT pg_sleep(0.01)")
+
+
+async def _write_while_it_dies(pool: asyncpg.Pool, server: Server) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("INSERT INTO written VALUES (1)")
+        server.kill()
+        await connection.executemany("INSERT INTO written VALUES ($1)", [(2,)])
 
 
 @pytest.mark.parametrize("value", [{"a": [1, "ü", None, 0.5]}, [], "text", None, 2**53])
@@ -73,8 +86,7 @@ async def test_a_server_killed_during_a_query_is_a_refusal_and_the_pool_comes_ba
 ) -> None:
     async with await _pool(own_server.database) as pool:
         query = asyncio.create_task(getattr(pool, method)("SELECT pg_sleep(30)"))
-        while not await pool.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30)'"):
-            await asyncio.sleep(0.01)
+        await _until(pool, "SELECT count(*) > 0 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30)'")
         own_server.kill()
         with pytest.raises(Refused, match="database_unavailable"):
             await query
@@ -89,10 +101,7 @@ async def test_a_transaction_cut_by_a_dying_server_is_a_refusal_and_leaves_nothi
     async with await _pool(own_server.database) as pool:
         await pool.execute("CREATE TABLE written (n int)")
         with pytest.raises(Refused, match="database_unavailable"):
-            async with pool.acquire() as connection, connection.transaction():
-                await connection.execute("INSERT INTO written VALUES (1)")
-                own_server.kill()
-                await connection.executemany("INSERT INTO written VALUES ($1)", [(2,)])
+            await _write_while_it_dies(pool, own_server)
         own_server.start()
         await (await superuser(own_server.database)).close()
         assert await pool.fetchval("SELECT count(*) FROM written") == 0

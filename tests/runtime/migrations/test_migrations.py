@@ -1,7 +1,7 @@
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -35,13 +35,17 @@ async def empty(postgres: Database) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The runner's folder as a later release has it: with a version 0002, whose SQL the test writes."""
+def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes the runner one of a later release, with a version 0002 of the given SQL."""
     home = tmp_path / "later 100%"
     shutil.copytree(VERSIONS.parent, home)
     (home / "versions" / "0002_second.py").write_text(SECOND)
     monkeypatch.setattr(runtime.migrations, "_HOME", home)
-    return home / "versions" / "0002_second.sql"
+
+    def second(sql: str) -> None:
+        (home / "versions" / "0002_second.sql").write_text(sql)
+
+    return second
 
 
 async def _migrate(database: Database) -> None:
@@ -68,14 +72,16 @@ async def test_two_runs_at_once_apply_each_version_once(empty: Database) -> None
     assert await _fetchval(empty, "SELECT count(*) FROM alembic_version") == 1
 
 
-async def test_a_later_version_is_applied_on_top_of_what_is_there(database: Database, later: Path) -> None:
-    later.write_text("CREATE TABLE second (n int);\nINSERT INTO second VALUES (2); -- one file, many statements\n")
+async def test_a_later_version_is_applied_on_top_of_what_is_there(
+    database: Database, later: Callable[[str], None]
+) -> None:
+    later("CREATE TABLE second (n int);\nINSERT INTO second VALUES (2); -- one file, many statements\n")
     await _migrate(database)
     assert await _fetchval(database, "SELECT n FROM second") == 2
 
 
-async def test_a_broken_version_leaves_the_database_as_it_was(empty: Database, later: Path) -> None:
-    later.write_text("CREATE TABLE second (n int);\nSELECT no_such_column;\n")
+async def test_a_broken_version_leaves_the_database_as_it_was(empty: Database, later: Callable[[str], None]) -> None:
+    later("CREATE TABLE second (n int);\nSELECT no_such_column;\n")
     with pytest.raises(MigrationError, match="no_such_column"):
         await _migrate(empty)
     assert await _fetchval(empty, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
@@ -93,7 +99,7 @@ async def test_a_wrong_password_names_database_and_role(empty: Database) -> None
 
 
 async def test_a_server_that_is_not_there_is_named(empty: Database) -> None:
-    with pytest.raises(MigrationError, match="127.0.0.1:1 "):
+    with pytest.raises(MigrationError, match=r"127\.0\.0\.1:1 "):
         await _migrate(replace(empty, port=1))
 
 
