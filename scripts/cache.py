@@ -1,19 +1,11 @@
-"""The per-user cache: what is fetched or built once and shared by every checkout (engine, Go, model weights)."""
+"""Writing to the per-user cache, which every checkout and every command of the user shares."""
 
 import fcntl
-import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.progress import Report
-
-
-def cache_folder() -> Path:
-    """``$LOOMSTEAD_CACHE``, else ``$XDG_CACHE_HOME/loomstead``, else ``~/.cache/loomstead``."""
-    if own := os.environ.get("LOOMSTEAD_CACHE"):
-        return Path(own).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "loomstead"
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from typing import IO
 
 import httpx
 
+from components.naming import weights_file
 from regions.catalogue import Weights, load_catalogue
-from scripts.cache import cache_folder, held
+from scripts.cache import held
 from scripts.command import StepFailed, run
 from scripts.progress import Report, progress
 
@@ -47,7 +48,7 @@ def ensure_weights(name: str, report: Report) -> Path:
 
 def fetch(weights: Weights, report: Report) -> Path:
     """The file in the cache, named by its hash; raises ``WeightsError``."""
-    place = cache_folder() / "models" / f"{weights.sha256}.gguf"
+    place = weights_file(weights.sha256)
     if _complete(place, weights):
         return place
     with held(place.with_suffix(".lock"), f"Model {weights.file}", report):

@@ -21,9 +21,10 @@ from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 
-from scripts.cache import cache_folder, held
-from scripts.engine.build import build
+from components.naming import cache_folder
+from scripts.cache import held
 from scripts.command import StepFailed, run
+from scripts.engine.build import build
 from scripts.progress import Report
 
 SDK_VERSION = version("pulumi")

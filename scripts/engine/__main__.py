@@ -1,15 +1,12 @@
 """``python -m scripts.engine --export``: shell lines after which plain ``pulumi`` works (``. scripts/env``)."""
 
 import argparse
-import os
 import shlex
 import sys
-from pathlib import Path
 
+from components.naming import stack_home
 from scripts.engine import EngineError, ensure_engine, environment
 from scripts.progress import progress
-
-_REPOSITORY = Path(__file__).parents[2]
 
 
 def main() -> int:
@@ -23,8 +20,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     if arguments.export:
-        home = Path(os.environ.get("LOOMSTEAD_HOME") or _REPOSITORY / ".loomstead")
-        for name, value in environment(engine, home).items():
+        for name, value in environment(engine, stack_home("local").parent).items():
             print(f"export {name}={shlex.quote(value)}")
     else:
         print(f"{engine.bin_dir / 'pulumi'} {engine.version}")

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from scripts.cache import cache_folder
+from components.naming import cache_folder
 from scripts.command import StepFailed, run, stream
 from scripts.progress import Report
 
