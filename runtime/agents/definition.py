@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
+from regions.boundary import DataClass
 from regions.documents import Document, DocumentError, Place
 
 SCHEMA = Path(__file__).with_name("agent.schema.json")
@@ -78,6 +79,10 @@ class Constraint(_Frozen):
             raise ValueError(f"expected min ≤ max, got {self.min} > {self.max}")
         return self
 
+    def plain(self) -> dict[str, Any]:
+        """JSON as it stands in a grant's ``args``."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
     @property
     def source_tool(self) -> str:
         """The tool before ``#``; empty where there is no ``from``."""
@@ -142,7 +147,7 @@ class AgentDefinition(_Frozen):
     instructions: tuple[Text, ...] = ()
     model_class: Name
     scope_class: Name
-    data_class: Name
+    data_class: DataClass
     triggers: dict[Name, Trigger] = Field(min_length=1)
     tools: dict[Tool, ToolRight] = Field(min_length=1)
     limits: AgentLimits | None = None
