@@ -18,7 +18,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from regions.boundary import Boundary, Flow, Purpose, Residency, compile_boundary
 from regions.canonical import digest
 from regions.catalogue import Catalogue, Country, load_catalogue
-from regions.documents import Document, DocumentError, Place, nearest
+from regions.documents import Document, DocumentError, Place
+from regions.expectations import nearest
 
 CONFIG_KEY = "loomstead:fabric"
 SCHEMA_PATH = Path(__file__).with_name("fabric.schema.json")
@@ -193,7 +194,7 @@ class FabricSpec(_Section):
 
 def load_spec(path: Path) -> FabricSpec:
     """The FabricSpec of a stack file; raises ``SpecError`` with every mistake."""
-    return _spec(Document.read(path, SpecError), ("config", CONFIG_KEY))
+    return _spec(Document.read(path, SpecError))
 
 
 def parse_spec(mapping: Mapping[str, Any], path: Path) -> FabricSpec:
@@ -201,12 +202,11 @@ def parse_spec(mapping: Mapping[str, Any], path: Path) -> FabricSpec:
 
     Raises ``SpecError`` with every mistake.
     """
-    lines = Document.read(path, SpecError).lines
-    return _spec(Document(str(path), {"config": {CONFIG_KEY: mapping}}, lines), ("config", CONFIG_KEY))
+    return _spec(Document.read(path, SpecError).holding({"config": {CONFIG_KEY: mapping}}))
 
 
-def _spec(document: Document, at: tuple[str, ...]) -> FabricSpec:
-    return document.model(FabricSpec, at=at, error=SpecError, check=_mistakes)
+def _spec(document: Document) -> FabricSpec:
+    return document.model(FabricSpec, at=("config", CONFIG_KEY), error=SpecError, check=_mistakes)
 
 
 def _mistakes(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
@@ -263,6 +263,16 @@ def _unknown(name: str, known: Any) -> str:
 
 
 def schema_text() -> str:
-    """The JSON Schema of FabricSpec, as ``components/fabric.schema.json`` has it."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **FabricSpec.model_json_schema()}
-    return json.dumps(schema, indent=2) + "\n"
+    """The JSON Schema of a stack file, as ``components/fabric.schema.json`` has it for editors."""
+    fabric = FabricSpec.model_json_schema()
+    definitions = fabric.pop("$defs")
+    config = {"type": "object", "properties": {CONFIG_KEY: {"$ref": "#/$defs/FabricSpec"}}, "required": [CONFIG_KEY]}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A stack file of Loomstead",
+        "type": "object",
+        "properties": {"config": config},
+        "required": ["config"],
+        "$defs": {**definitions, "FabricSpec": fabric},
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from regions.canonical import digest
 from regions.catalogue import Catalogue, Country
-from regions.documents import nearest
+from regions.expectations import nearest
 
 
 class ResidencyError(Exception):

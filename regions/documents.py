@@ -1,11 +1,10 @@
 """YAML documents that people write: read once, every mistake told in one go, each with its line and key.
 
 The catalogue, a stack file and ``agent.yaml`` go through here. What YAML leaves open is closed: plain scalars follow
-the JSON schema of YAML 1.2 (``NO`` is Norway, not false; ``1:30`` is text), a key may stand once, and anchors, tags
-and second documents are refused, so that Pulumi's reader and ours cannot differ about the same file.
+the JSON schema of YAML 1.2 (``NO`` is Norway, not false; ``010``, which is 8 to Pulumi's reader, is no number here), a
+key may stand once, and anchors, tags and second documents are refused. What is taken here reads the same there.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -14,8 +13,9 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from yaml.reader import ReaderError
 
-from regions.expectations import Expectations
+from regions.expectations import Expectations, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
@@ -31,7 +31,7 @@ _PLAIN: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
     (re.compile(r"|~|null|Null|NULL"), lambda text: None),
     (re.compile(r"true|True|TRUE"), lambda text: True),
     (re.compile(r"false|False|FALSE"), lambda text: False),
-    (re.compile(r"[-+]?[0-9]{1,18}"), int),
+    (re.compile(r"[-+]?(0|[1-9][0-9]{0,17})"), int),
     (re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?"), float),
 )
 
@@ -70,9 +70,14 @@ class Document:
         except yaml.MarkedYAMLError as cause:
             line = cause.problem_mark.line + 1 if cause.problem_mark else 1
             raise error([f"{name}:{line}: expected YAML: {cause.problem or cause.context}"]) from cause
-        except yaml.YAMLError as cause:
-            raise error([f"{name}: expected YAML: {str(cause).splitlines()[0]}"]) from cause
+        except ReaderError as cause:
+            line = text.encode()[: cause.position].count(b"\n") + 1
+            raise error([f"{name}:{line}: expected YAML: {cause.reason}"]) from cause
         return cls(name, value, reader.lines, reader.misfits)
+
+    def holding(self, value: Any) -> "Document":
+        """The same file with the value that another reader got from it."""
+        return Document(self.name, value, self.lines, self._misfits)
 
     def mistake(self, place: Place, problem: str, *, at: Place = (), line: int | None = None) -> str:
         """One line of text: file, line, key, problem.
@@ -132,12 +137,6 @@ class Document:
 def shown(place: Place) -> str:
     """``a.b[0].c``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
-
-
-def nearest(key: str, known: Iterable[str]) -> str:
-    """`` (did you mean …?)`` for the known name most like ``key``, or nothing."""
-    found = difflib.get_close_matches(key, list(known), n=1)
-    return f" (did you mean {found[0]}?)" if found else ""
 
 
 class _Reader:

@@ -6,6 +6,7 @@ a wrong number alike.
 
 import difflib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -75,19 +76,14 @@ class Expectations:
 
     def _unknown_key(self, place: tuple[str | int, ...]) -> str:
         known = sorted({key for schema in self._at(place[:-1]) for key in schema.get("properties", {})})
-        close = difflib.get_close_matches(str(place[-1]), known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"expected {_one_of(known)}"
-        return f"unknown key: {hint}"
+        return f"unknown key, expected {_one_of(known)}{nearest(str(place[-1]), known)}"
 
     def _unfit_key(self, place: tuple[str | int, ...]) -> str:
         schemas = self._at(place[:-1])
         names = [plain for schema in schemas for plain in self._plain(schema.get("propertyNames"))]
         known = [str(name) for schema in names for name in schema.get("enum", ())]
-        close = difflib.get_close_matches(str(place[-1]), known, n=1)
-        if close:
-            return f"unknown key: did you mean {close[0]}?"
-        patterns = [pattern for schema in schemas for pattern in schema.get("patternProperties", ())]
-        return f"unknown key: expected {self._describe(names) or f'one matching {_one_of(patterns)}'}"
+        patterns = [f"one matching {pattern}" for schema in schemas for pattern in schema.get("patternProperties", ())]
+        return f"unknown key, expected {self._describe(names) or ' or '.join(patterns)}{nearest(str(place[-1]), known)}"
 
     def _at(self, place: tuple[str | int, ...]) -> list[dict[str, Any]]:
         """Every schema that may apply at a place."""
@@ -106,6 +102,12 @@ class Expectations:
 
     def _describe(self, schemas: list[dict[str, Any]]) -> str:
         return " or ".join(dict.fromkeys(text for schema in schemas if (text := _noun(schema))))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean …?)`` for the known name most like ``name``, or nothing."""
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {found[0]}?)" if found else ""
 
 
 def _is_echo(error: ErrorDetails) -> bool:

@@ -14,7 +14,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from regions.canonical import digest
-from regions.documents import Document, DocumentError, Model, Place, nearest
+from regions.documents import Document, DocumentError, Model, Place
+from regions.expectations import nearest
 
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["DE (ISO 3166-1 alpha-2)"])]
 CountryTerm = Annotated[str, Field(pattern=r"^([A-Z]{2}|[a-z][a-z0-9-]*)$", examples=["DE, eea or host"])]

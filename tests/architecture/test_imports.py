@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def test_the_import_contracts_hold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(REPOSITORY)
-    status = lint_imports(config_filename=".importlinter", no_cache=True)
+    status = lint_imports(config_filename=".importlinter", no_cache=True, no_logo=True)
     assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
 
 

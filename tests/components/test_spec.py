@@ -1,8 +1,10 @@
 """A stack file is a FabricSpec or is refused: malformed with every mistake at its line, or outside its own Boundary."""
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jsonschema_rs
 import pytest
 import yaml
 from hypothesis import given
@@ -38,7 +40,8 @@ CASES = [
         "a typo",
         "connection_limit: 20",
         "conection_limit: 20",
-        "postgres.replica.conection_limit: unknown key: did you mean connection_limit?",
+        "postgres.replica.conection_limit: unknown key, expected one of connection_limit, statement_timeout_ms"
+        " (did you mean connection_limit?)",
     ),
     Case("a platform to come", "platform: local", "platform: aws", "platform: aws is not built yet; expected local"),
     Case(
@@ -103,7 +106,13 @@ CASES = [
         ENDPOINT.format(url='"http://x/v1"', country="ZZ"),
         "model.endpoint.countries[0]: expected a country of ISO 3166-1 alpha-2, got ZZ",
     ),
-    Case("a port of nobody", "ports: {}", "ports: {gatway: 8080}", "ports.gatway: unknown key: did you mean gateway?"),
+    Case(
+        "a port of nobody",
+        "ports: {}",
+        "ports: {gatway: 8080}",
+        "ports.gatway: unknown key, expected one of primary, replica, temporal, temporal-ui, model, orders, gateway"
+        " (did you mean gateway?)",
+    ),
     Case(
         "a port out of reach",
         "ports: {}",
@@ -270,6 +279,13 @@ def test_defaults_are_part_of_the_digest_and_spelling_is_not() -> None:
 def test_the_schema_file_is_what_the_models_say() -> None:
     message = "components/fabric.schema.json is not what components/spec.py says: run `loomstead schema`"
     assert module.SCHEMA_PATH.read_text() == schema_text(), message
+
+
+@pytest.mark.parametrize(("old", "new"), [("region: local", "regoin: local"), ("  loomstead:fabric:", "  kit:fabric:")])
+def test_the_schema_takes_the_shipped_stack_file_and_refuses_a_wrong_one(old: str, new: str) -> None:
+    schema = jsonschema_rs.validator_for(json.loads(schema_text()))
+    assert schema.is_valid(yaml.safe_load(SHIPPED))
+    assert not schema.is_valid(yaml.safe_load(changed(old, new)))
 
 
 def test_the_stack_file_names_its_schema_in_the_first_line() -> None:

@@ -76,24 +76,24 @@ CASES = [
     Case(
         "an unknown key",
         "colour: red\nspare:\n  weight: 1\n  labl: y",
-        ["4: spare.labl: unknown key: did you mean label?"],
+        ["4: spare.labl: unknown key, expected one of label, weight (did you mean label?)"],
     ),
     Case(
         "a key like no other",
         "colour: red\nqqq: 1",
-        ["2: qqq: unknown key: expected one of colour, named, own, parts, size, spare"],
+        ["2: qqq: unknown key, expected one of colour, named, own, parts, size, spare"],
     ),
     Case(
         "an unknown key of a map",
         "colour: red\nnamed:\n  gren: {weight: 1}",
-        ["3: named.gren: unknown key: did you mean green?"],
+        ["3: named.gren: unknown key, expected one of red, green (did you mean green?)"],
     ),
     Case(
         "an unknown key under a free one",
         "colour: red\nown:\n  a: {wight: 1, weight: 1}\n  B: {weight: 1}",
         [
-            "3: own.a.wight: unknown key: did you mean weight?",
-            "4: own.B: unknown key: expected one matching ^[a-z]$",
+            "3: own.a.wight: unknown key, expected one of label, weight (did you mean weight?)",
+            "4: own.B: unknown key, expected one matching ^[a-z]$",
         ],
     ),
     Case("a list for a mapping", "colour: red\nspare: [1]", ["2: spare: expected a mapping or nothing, got a list"]),
@@ -156,6 +156,21 @@ def test_a_right_document_becomes_the_model() -> None:
     assert Document.parse(text, "m.yaml").model(Machine) == expected
 
 
+def test_a_character_that_yaml_forbids_is_told_with_its_line() -> None:
+    (line,) = mistakes_of("colour: red\n# é\nsize: \x00")
+    assert line.startswith("m.yaml:3: expected YAML: ")
+
+
+def test_a_value_that_another_reader_got_keeps_the_lines_and_mistakes_of_the_file() -> None:
+    document = Document.parse("colour: red\nsize: &one 1", "m.yaml").holding({"colour": "blue", "size": 1})
+    with pytest.raises(DocumentError) as caught:
+        document.model(Machine)
+    assert [line.partition(",")[0] for line in caught.value.mistakes] == [
+        "m.yaml:2: size: expected plain YAML",
+        "m.yaml:1: colour: expected one of red",
+    ]
+
+
 def test_a_long_wrong_value_is_cut() -> None:
     (line,) = mistakes_of(f"colour: {'x' * 500}")
     assert len(line) < 150
@@ -196,7 +211,7 @@ def test_a_missing_way_to_the_object_is_told(text: str, message: str) -> None:
         ("yes", "yes"),
         ("1:30", "1:30"),
         ("2026-11-23", "2026-11-23"),
-        ("010", 10),
+        ("010", "010"),
         ("0x10", "0x10"),
         ("1_000", "1_000"),
         ("9" * 5000, "9" * 5000),
@@ -256,4 +271,4 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_value_survives_yaml_and_any_mistake_in_it_is_explained(value: object) -> None:
     text = yaml.safe_dump(value, allow_unicode=True, default_style='"' if isinstance(value, str) else None)
-    assert all(": expected " in line or ": unknown key: " in line for line in mistakes_of(text))
+    assert all(": expected " in line or ": unknown key, " in line for line in mistakes_of(text))
