@@ -1,3 +1,3 @@
 """Fixtures that every test may ask for; what they give is said in their modules."""
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.temporal", "tests.fixtures.issuer"]
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.temporal", "tests.fixtures.issuer", "tests.fixtures.orders"]
