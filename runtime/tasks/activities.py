@@ -58,7 +58,7 @@ class Activities:
                     return Thought(Event.REFUSED, "body_too_large")
                 except Refused as refused:
                     return Thought(_event(refused), refused.code)
-                await self._store(step.txn, think_key(step.step), "assistant", answer)
+                answer = await self._store(step.txn, think_key(step.step), "assistant", answer)
             return Thought(_thought(answer, context))
 
     @activity.defn
@@ -79,7 +79,10 @@ class Activities:
             else:
                 result = _acted(answer)
             if result.event in TOLD:
-                await self._store(step.txn, act_key(step.step), "tool", _told(result.event, proposal.tool, answer))
+                told = await self._store(
+                    step.txn, act_key(step.step), "tool", _told(result.event, proposal.tool, answer)
+                )
+                return ActResult(Event(json.loads(told)["event"]), result.reason)
             return result
 
     @activity.defn
@@ -105,8 +108,10 @@ class Activities:
     async def _context(self, txn: str) -> Context:
         return Context.model_validate_json((await self._as_worker("GET", f"/tasks/{txn}/context")).content)
 
-    async def _store(self, txn: str, key: str, role: str, content: str) -> None:
-        await self._as_worker("POST", f"/tasks/{txn}/messages", {"key": key, "role": role, "content": content})
+    async def _store(self, txn: str, key: str, role: str, content: str) -> str:
+        """What is stored under the key: not ``content``, if another try of this step was first."""
+        message = {"key": key, "role": role, "content": content.replace("\0", "")}  # PostgreSQL's text holds no NUL
+        return (await self._as_worker("POST", f"/tasks/{txn}/messages", message)).json()["content"]
 
     async def _as_worker(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         return _checked(await self._http.request(method, path, json=body, auth=self._identity.auth()))

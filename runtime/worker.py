@@ -1,0 +1,86 @@
+"""``python -m runtime.worker``: runs workflows and their activities, and talks to Temporal and the gateway only.
+
+Started before either of them answers, it waits; ``worker ready`` in its log says that it polls its queue.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from datetime import timedelta
+
+import httpx
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from regions.manifest import Manifest
+from runtime.gateway.startup import load_manifest
+from runtime.identity.client import IdentityClient
+from runtime.identity.keys import read_key
+from runtime.settings import START_REFUSED, Settings, StartError, read_settings
+from runtime.tasks.activities import Activities
+from runtime.tasks.messages import QUEUE
+from runtime.tasks.workflow import AgentTask
+
+log = logging.getLogger(__name__)
+
+GATEWAY_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
+"""Seconds; a small model on a busy machine has answered after four minutes."""
+RECONNECT_SECONDS = 1.0
+GRACE = timedelta(seconds=5)
+"""For activities under way when told to stop; the rest is given to the next worker."""
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        settings = read_settings()
+        manifest = load_manifest(settings)
+        asyncio.run(_run(settings, manifest))
+    except StartError as error:
+        sys.stderr.write(f"{error}\n")
+        return START_REFUSED
+    return 0
+
+
+async def _run(settings: Settings, manifest: Manifest) -> None:
+    """Until told to stop; raises ``StartError``."""
+    key = read_key(settings.secrets / "worker.jwk")
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with httpx.AsyncClient(base_url=manifest.endpoints.gateway, timeout=GATEWAY_TIMEOUT, trust_env=False) as http:
+        identity = IdentityClient(http, manifest.identities.issuer, "worker", key)
+        activities = Activities(http, identity, _context_tokens(manifest))
+        client = await _connect(manifest.endpoints.temporal)
+        async with Worker(
+            client,
+            task_queue=QUEUE,
+            workflows=[AgentTask],
+            activities=activities.all,
+            graceful_shutdown_timeout=GRACE,
+        ):
+            log.info("worker ready")
+            await stop.wait()
+
+
+def _context_tokens(manifest: Manifest) -> dict[str, int]:
+    """Of each model class the smallest: the gateway chooses the endpoint."""
+    tokens: dict[str, int] = {}
+    for model in manifest.models:
+        tokens[model.model_class] = min(model.context_tokens, tokens.get(model.model_class, model.context_tokens))
+    return tokens
+
+
+async def _connect(address: str) -> Client:
+    while True:
+        try:
+            return await Client.connect(address)
+        except RuntimeError as error:
+            log.info("Temporal at %s does not answer yet: %s", address, error)
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
