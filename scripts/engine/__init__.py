@@ -148,7 +148,7 @@ def _install(making: Path, report: Report) -> Path:
     try:
         urllib.request.urlopen(_INSTALLER, timeout=_REACH_SECONDS).close()
     except OSError as reason:
-        raise StepFailed(f"{_INSTALLER} cannot be reached: {reason}") from reason
+        raise StepFailed(f"{_INSTALLER} cannot be reached: {getattr(reason, 'reason', reason)}") from reason
     report(_STEP, "official installer")
     run([sys.executable, "-c", _INSTALL, str(making), SDK_VERSION], timeout=_INSTALL_SECONDS)
     return making / "bin"
@@ -171,8 +171,11 @@ def _version(pulumi: Path) -> str:
 
 
 def _fits(version: str) -> bool:
-    given, wanted = (tuple(map(int, re.findall(r"\d+", text)[:3])) for text in (version, SDK_VERSION))
-    return given[0] == wanted[0] and given >= wanted
+    """At least the SDK's version, of the same major version; an alpha comes before its release."""
+    given, wanted = (
+        (tuple(map(int, re.findall(r"\d+", text)[:3])), "-" not in text) for text in (version, SDK_VERSION)
+    )
+    return given[0][0] == wanted[0][0] and given >= wanted
 
 
 def _explain(reasons: dict[Way, str]) -> str:
