@@ -22,6 +22,7 @@ from runtime.tools.strict_json import JsonError, read_result
 ALGORITHM = "ES256"
 MAX_BYTES = 16_384
 """A task token of 30 tools has about 8,000 bytes; uvicorn takes no header line above 64 KiB."""
+SIGNATURE_BYTES = 64
 
 _REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM])
 
@@ -58,6 +59,8 @@ def parse(token: bytes, *, required: frozenset[str], optional: frozenset[str] = 
     if len(segments) != 3:
         raise Malformed("not three segments")
     header, claims = _object(segments[0], "header"), _object(segments[1], "payload")
+    if len(_bytes(segments[2], "signature")) != SIGNATURE_BYTES:
+        raise Malformed(f"the signature is not of {SIGNATURE_BYTES} bytes")
     if header.get("alg") != ALGORITHM:
         raise Malformed(f"the header's alg is not {ALGORITHM}")
     if not required <= header.keys() - {"alg"} <= required | optional:
@@ -78,11 +81,16 @@ def check_signature(token: bytes, key: ECKey) -> None:
 
 def _object(segment: bytes, what: str) -> dict[str, Any]:
     try:
-        value = read_result(urlsafe_b64decode(segment))
-    except binascii.Error:
-        raise Malformed(f"the {what} is not canonical base64url") from None
+        value = read_result(_bytes(segment, what))
     except JsonError as error:
         raise Malformed(f"the {what}: {error}") from None
     if not isinstance(value, dict):
         raise Malformed(f"the {what} is not a JSON object")
     return value
+
+
+def _bytes(segment: bytes, what: str) -> bytes:
+    try:
+        return urlsafe_b64decode(segment)
+    except binascii.Error:
+        raise Malformed(f"the {what} is not canonical base64url") from None
