@@ -34,12 +34,12 @@ def read_request(body: bytes) -> ModelRequest:
     """Raises ``Refused`` body_invalid."""
     try:
         request = _decoder.decode(body)
+        if _may_repeat(body):
+            _strict(body)
     except RecursionError:
         raise _invalid("nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _invalid(str(error)) from None
-    if _may_repeat(body):
-        _strict(body)
     return request
 
 

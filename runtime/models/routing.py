@@ -21,10 +21,9 @@ class Candidate:
 
 class Routing:
     def __init__(self, manifest: Manifest) -> None:
-        self._boundary = manifest.boundary
         self._classes = {endpoint.model_class for endpoint in manifest.models}
         self._candidates = {
-            (model_class, data_class): [
+            (model_class, str(data_class)): [
                 Candidate(endpoint, _decide(manifest.boundary, endpoint, data_class))
                 for endpoint in manifest.models
                 if endpoint.model_class == model_class
@@ -68,7 +67,7 @@ def _decide(boundary: Boundary, endpoint: ModelEndpoint, data_class: str) -> Ver
         Flow(
             subject=f"model endpoint {endpoint.name}",
             purpose=Purpose.PROCESS,
-            countries=frozenset(endpoint.countries),
+            countries=endpoint.countries,
             data_class=data_class,
         )
     )
