@@ -101,11 +101,6 @@ class Boundary(_Frozen):
             for purpose in Purpose
         }
 
-    def allowed(self, purpose: Purpose) -> frozenset[str]:
-        """Countries that every regime allows for a purpose; none where no regime speaks of it."""
-        sets = [countries for _, countries in self._rules_of[purpose]]
-        return frozenset.intersection(*sets) if sets else frozenset()
-
     def decide(self, flow: Flow) -> Verdict:
         """Allowed or refused, with the rule and the chain of reasons."""
         rules = self._rules_of.get(flow.purpose)

@@ -202,9 +202,10 @@ def test_ports_are_only_for_what_the_fabric_hosts(tmp_path: Path) -> None:
     ]
 
 
-def test_a_password_in_an_url_is_refused_and_not_repeated(tmp_path: Path) -> None:
+@pytest.mark.parametrize("credentials", ["me:canary", "canary", ":canary"])
+def test_a_password_in_an_url_is_refused_and_not_repeated(credentials: str, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="secrets do not belong") as caught:
-        spec_of(tmp_path, changed(WEIGHTS, ENDPOINT.format(url='"https://me:canary@x/v1"', country="DE")))
+        spec_of(tmp_path, changed(WEIGHTS, ENDPOINT.format(url=f'"https://{credentials}@x/v1"', country="DE")))
     assert "canary" not in str(caught.value)
 
 

@@ -126,6 +126,13 @@ def test_any_changed_character_of_the_signature_breaks_it(index: int, character:
         assert cause(changed) in (Cause.SIGNATURE, Cause.MALFORMED)
 
 
+def test_a_second_spelling_of_the_same_signature_is_refused() -> None:
+    changed = document()
+    value = changed["signature"]["value"]
+    changed["signature"]["value"] = value[:-1] + chr(ord(value[-1]) + 1)
+    assert cause(changed) == Cause.MALFORMED
+
+
 def test_another_key_is_refused_even_under_the_name_of_the_right_one() -> None:
     other = ECKey.generate_key("P-256")
     forged = resigned(document()["manifest"], other)
