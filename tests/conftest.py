@@ -1,3 +1,9 @@
 """Fixtures that every test may ask for; what they give is said in their modules."""
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.temporal", "tests.fixtures.issuer", "tests.fixtures.orders"]
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.temporal",
+    "tests.fixtures.issuer",
+    "tests.fixtures.orders",
+    "tests.fixtures.desk",
+]

@@ -31,7 +31,7 @@ _GATEWAY_HEADERS = frozenset({"idempotency-key", "authorization", "accept", "con
 _OPERATION_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _PATH = re.compile(r"(/([A-Za-z0-9_.~:@!$&'()*+,;=-]|\{[A-Za-z_][A-Za-z0-9_.-]*\})*)+")
-_SCALARS = frozenset({"string", "integer", "number", "boolean"})
+_SCALARS = ("string", "integer", "number", "boolean")
 _BODY_KEYWORDS = frozenset(
     {"type", "properties", "required", "additionalProperties", "title", "description", "examples"}
 )
@@ -266,9 +266,9 @@ def _is_scalar(schema: Any, *, null: bool) -> bool:
     if not isinstance(schema, dict):
         return False
     kinds = schema.get("type")
-    allowed = _SCALARS | {"null"} if null else _SCALARS
+    allowed = (*_SCALARS, "null") if null else _SCALARS
     if kinds is not None:
-        return set(kinds if isinstance(kinds, list) else [kinds]) <= allowed
+        return all(kind in allowed for kind in (kinds if isinstance(kinds, list) else [kinds]))
     choices = schema.get("anyOf") or schema.get("allOf")
     return isinstance(choices, list) and all(_is_scalar(choice, null=null) for choice in choices)
 
@@ -287,7 +287,9 @@ def _body(resolver: Resolver, operation: dict[str, Any], place: str) -> tuple[di
     if unsupported := set(schema) - _BODY_KEYWORDS:
         raise ContractError(f"{place}: {', '.join(sorted(unsupported))} is not supported at a body's top level")
     properties, required = schema.get("properties", {}), schema.get("required", [])
-    if not isinstance(properties, dict) or not isinstance(required, list) or not set(required) <= set(properties):
+    if not isinstance(properties, dict) or not isinstance(required, list):
+        raise ContractError(f"{place}: 'properties' must be an object and 'required' a list")
+    if not all(isinstance(name, str) and name in properties for name in required):
         raise ContractError(f"{place}: 'required' must list names of 'properties'")
     return properties, required
 

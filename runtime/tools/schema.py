@@ -5,13 +5,15 @@ compiled without a registry. So a schema that refers to itself, or unfolds beyon
 every reference that leaves the document: a contract never makes the gateway fetch an address.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
 
 MAX_NODES = 20_000
 """Schema nodes one operation may unfold to: references to references grow exponentially."""
-MAX_DEPTH = 48
+MAX_DEPTH = 100
+"""Schemas inside schemas, references followed: deeper ones exhaust the stacks of those who read them."""
 
 _DATA = frozenset({"const", "enum", "default", "example", "examples"})
 """Keywords whose value is data: a ``$ref`` in there is text."""
@@ -25,6 +27,17 @@ _DROPPED = frozenset({"$defs", "definitions", "$schema", "discriminator", "xml",
 
 class ContractError(Exception):
     """The OpenAPI document is broken or asks for what is not supported; the message names the place and the reason."""
+
+
+@dataclass(frozen=True)
+class _Path:
+    """How a schema was come to: how deep, and by which references."""
+
+    depth: int = 0
+    references: tuple[str, ...] = ()
+
+    def inside(self, *references: str) -> "_Path":
+        return _Path(self.depth + 1, self.references + references)
 
 
 class Resolver:
@@ -48,33 +61,33 @@ class Resolver:
 
     def schema(self, node: Any, place: str) -> Any:
         """The schema with every reference resolved in place."""
-        return self._schema(node, place, ())
+        return self._schema(node, place, _Path())
 
-    def _schema(self, node: Any, place: str, open_references: tuple[str, ...]) -> Any:
-        self._count(place, len(open_references))
+    def _schema(self, node: Any, place: str, path: "_Path") -> Any:
+        self._count(place, path.depth)
         if isinstance(node, bool):
             return node
         if not isinstance(node, dict):
             raise ContractError(f"{place}: expected a schema, got {type(node).__name__}")
         resolved = {
-            key: self._keyword(key, value, f"{place}/{key}", open_references)
+            key: self._keyword(key, value, f"{place}/{key}", path.inside())
             for key, value in node.items()
             if key not in _DROPPED and key not in ("$ref", "nullable") and not key.startswith("x-")
         }
         if "$ref" in node:
-            resolved = self._merged(node["$ref"], resolved, place, open_references)
+            resolved = self._merged(node["$ref"], resolved, place, path)
         return self._with_null(resolved) if self._nullable and node.get("nullable") is True else resolved
 
-    def _merged(self, reference: Any, siblings: dict[str, Any], place: str, open_references: tuple[str, ...]) -> Any:
+    def _merged(self, reference: Any, siblings: dict[str, Any], place: str, path: "_Path") -> Any:
         target = self._pointed(reference, place)
-        if reference in open_references:
+        if reference in path.references:
             raise ContractError(f"{place}: the schema {reference} refers to itself, which is not supported")
-        resolved = self._schema(target, reference, (*open_references, reference))
+        resolved = self._schema(target, reference, path.inside(reference))
         if not isinstance(resolved, dict) or set(siblings) - {"title", "description", "default", "examples"}:
             return {"allOf": [resolved, siblings]}
         return {**resolved, **siblings}
 
-    def _keyword(self, key: str, value: Any, place: str, open_references: tuple[str, ...]) -> Any:
+    def _keyword(self, key: str, value: Any, place: str, path: "_Path") -> Any:
         if key in _REFUSED:
             raise ContractError(f"{place}: the keyword {key} is not supported")
         if self._nullable and key in ("exclusiveMinimum", "exclusiveMaximum") and isinstance(value, bool):
@@ -84,12 +97,12 @@ class Resolver:
         if key in _DATA:
             return value
         if key in _MAPS and isinstance(value, dict):
-            return {name: self._schema(item, f"{place}/{name}", open_references) for name, item in value.items()}
+            return {name: self._schema(item, f"{place}/{name}", path) for name, item in value.items()}
         if isinstance(value, dict):
-            return self._schema(value, place, open_references)
+            return self._schema(value, place, path)
         if isinstance(value, list):
             return [
-                self._schema(item, f"{place}/{index}", open_references) if isinstance(item, dict) else item
+                self._schema(item, f"{place}/{index}", path) if isinstance(item, dict) else item
                 for index, item in enumerate(value)
             ]
         return value
@@ -105,7 +118,9 @@ class Resolver:
     def _count(self, place: str, depth: int) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise ContractError(f"{place}: the operation's schemas unfold to more than {MAX_NODES} nodes")
+            raise ContractError(
+                f"{place}: the operation's schemas unfold to more than {MAX_NODES} nodes or {MAX_DEPTH} levels"
+            )
 
     @staticmethod
     def _with_null(schema: dict[str, Any]) -> dict[str, Any]:

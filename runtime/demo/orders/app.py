@@ -88,7 +88,8 @@ async def refund_order(order_id: OrderIdPath, key: Key, wanted: RefundRequest, b
 
 @router.get("/healthz", include_in_schema=False)
 async def healthz(data: Data) -> JSONResponse:
-    return JSONResponse({"ready": data.ready}, 200 if data.ready else 503)
+    ready = data.opened.is_set()
+    return JSONResponse({"ready": ready}, 200 if ready else 503)
 
 
 def create_app(settings: Settings, http: httpx.AsyncClient) -> FastAPI:

@@ -39,6 +39,7 @@ class Store:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.opened = asyncio.Event()
         self._writer: asyncpg.Pool | None = None
         self._reader: asyncpg.Pool | None = None
 
@@ -46,16 +47,13 @@ class Store:
         """Wait for the primary, apply the schema, wait until the replica has it; retries without end."""
         self._writer = await self._until("primary", self._open_primary)
         self._reader = await self._until("replica", self._open_replica)
+        self.opened.set()
         log.info("orders ready")
 
     async def close(self) -> None:
         for pool in (self._writer, self._reader):
             if pool is not None:
                 pool.terminate()
-
-    @property
-    def ready(self) -> bool:
-        return self._reader is not None
 
     async def order(self, order_id: str) -> dict[str, Any] | None:
         return await self._read(
