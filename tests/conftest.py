@@ -5,5 +5,6 @@ pytest_plugins = [
     "tests.fixtures.temporal",
     "tests.fixtures.issuer",
     "tests.fixtures.orders",
+    "tests.fixtures.bench",
     "tests.fixtures.desk",
 ]

@@ -85,7 +85,7 @@ class Tasks:
             )
             if new is None:
                 return Opened(await _same(conn, webhook_id, agent_name, trigger, content), new=False)
-            grant = self._grant(txn, agent, trigger)
+            grant = self._grant(txn, agent, trigger, subject)
             await self._grants.open(conn, grant)
             await conn.execute("INSERT INTO messages VALUES ($1, 1, $2, 'user', $3)", txn, MAIL, content)
             await conn.execute(_NOTIFY)
@@ -174,7 +174,7 @@ class Tasks:
         own = agent.definition.limits
         return min(own.iterations, self._manifest.limits.iterations) if own else self._manifest.limits.iterations
 
-    def _grant(self, txn: str, agent: Agent, trigger: str) -> Grant:
+    def _grant(self, txn: str, agent: Agent, trigger: str, data_subject: str) -> Grant:
         """What a task may do: the definition's tools under the stack's limits, for the stack's one worker."""
         manifest, definition = self._manifest, agent.definition
         worker = next(client for client in manifest.identities.clients if client.kind == "workload")
@@ -190,6 +190,7 @@ class Tasks:
             authorization_details=agent.details(),
             class_=agent.name,
             tenant=manifest.stack,
+            data_subject=data_subject,
             data_class=definition.data_class,
             model_class=definition.model_class,
             max_steps=self._iterations(agent),
@@ -253,18 +254,16 @@ async def _check_evidence(conn: Any, task: Mapping[str, Any], event: Event) -> N
 
 async def _expire(conn: Any, task: Mapping[str, Any]) -> None:
     """End the wait, unless a decision was taken in the last moment and is on its way."""
-    waiting = await conn.fetchval(
-        """SELECT id FROM approvals WHERE txn = $1 AND step = $2 AND decided_at IS NOT NULL AND delivered_at IS NULL""",
-        task["txn"],
-        task["step"],
-    )
-    if waiting is not None:
-        raise Refused("approval_decided", f"approval {waiting} is decided", remedy="the decision is being delivered")
     await conn.execute(
         "UPDATE approvals SET state = 'expired' WHERE txn = $1 AND step = $2 AND state = 'waiting'",
         task["txn"],
         task["step"],
     )
+    decided = await conn.fetchval(
+        "SELECT id FROM approvals WHERE txn = $1 AND step = $2 AND decided_at IS NOT NULL", task["txn"], task["step"]
+    )
+    if decided is not None:
+        raise Refused("approval_decided", f"approval {decided} is decided", remedy="the decision is being delivered")
 
 
 async def _insert(conn: Any, txn: str, message: NewMessage) -> Message:
