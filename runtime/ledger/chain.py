@@ -6,10 +6,13 @@ from typing import Any, NamedTuple
 from runtime.ledger.content import Sealed, SubjectKey, SubjectKeys
 from runtime.ledger.record import GENESIS, Entry, compose, hash_of, mac_of
 
+# All heads or none, in the order of their names: who opens new chains holds no old ones yet, so nobody deadlocks.
 # `live` counts the keys in hand that still exist: one that was erased after it was remembered must not be used again.
 _LOCK = """
 SELECT txn, seq, hash, (SELECT count(*) FROM subject_keys WHERE id = ANY($2::uuid[])) AS live
-FROM ledger_heads WHERE txn = ANY($1::text[]) ORDER BY txn FOR UPDATE
+FROM ledger_heads
+WHERE txn = ANY($1::text[]) AND (SELECT count(*) FROM ledger_heads WHERE txn = ANY($1::text[])) = cardinality($1)
+ORDER BY txn FOR UPDATE
 """
 _OPEN = """
 INSERT INTO ledger_heads (txn, seq, hash) SELECT txn, 0, $2 FROM unnest($1::text[]) AS txn
@@ -64,9 +67,9 @@ class Chains:
         return next(iter(rows.heads.values()))
 
     async def _lock(self, conn: Any, txns: Sequence[str], key_ids: Collection[Any]) -> tuple[dict[str, Head], int]:
-        """The heads of ``txns``, which must be sorted: everybody locks in one order, so nobody deadlocks."""
+        """The heads of ``txns`` (sorted), made where there are none, and the number of ``key_ids`` that exist."""
         rows = await conn.fetch(_LOCK, txns, key_ids)
-        if len(rows) < len(txns):
+        if not rows:
             await conn.execute(_OPEN, txns, GENESIS)
             rows = await conn.fetch(_LOCK, txns, key_ids)
         return {row["txn"]: Head(row["txn"], row["seq"], row["hash"]) for row in rows}, rows[0]["live"]

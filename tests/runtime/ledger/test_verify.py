@@ -1,0 +1,292 @@
+"""Tampering, first with the database as its owner could, then with any byte or row of an export."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from joserfc.jwk import ECKey
+
+from runtime.ledger.checkpoint import Checkpointer
+from runtime.ledger.content import SubjectKeys
+from runtime.ledger.record import GENESIS, hash_of, mac_of, parse
+from runtime.ledger.source import export
+from runtime.ledger.verify import FINDINGS, Report, Trust, Verdict, verify, verify_export
+from runtime.ledger.writer import Ledger
+from tests.runtime.ledger.conftest import LEDGER_KEY, SUBJECTS_KEY, step
+
+on_one_export = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+async def check(pool: asyncpg.Pool, trust: Trust) -> Report:
+    async with pool.acquire() as conn:
+        return await verify(conn, trust)
+
+
+def verdicts(report: Report) -> tuple[bool, bool]:
+    return report.integrity, report.completeness
+
+
+async def test_an_untouched_ledger_has_both_verdicts(recorded: Ledger, pool: asyncpg.Pool, trust: Trust) -> None:
+    assert await check(pool, trust) == Report(tasks=3, records=12, contents=6, checkpoints=2)
+
+
+async def test_records_after_the_last_checkpoint_are_no_fault(
+    recorded: Ledger, pool: asyncpg.Pool, trust: Trust
+) -> None:
+    await recorded.append(step("a", 5), step("new", 1))
+    assert verdicts(await check(pool, trust)) == (True, True)
+
+
+async def test_an_erased_person_is_counted_and_no_fault(recorded: Ledger, pool: asyncpg.Pool, trust: Trust) -> None:
+    async with pool.acquire() as conn:
+        await SubjectKeys(SUBJECTS_KEY).erase(conn, "a@example.com")
+    await recorded.append(step("a", 5, b"she is back", "a@example.com"))
+    assert await check(pool, trust) == Report(tasks=3, records=13, contents=7, erased=2, checkpoints=2)
+
+
+CHANGED, MISSING = Verdict.INTEGRITY, Verdict.COMPLETENESS
+
+TAMPERED = {
+    "record edited": (
+        "UPDATE ledger SET record = replace(record, '\"n\":2', '\"n\":3') WHERE txn = 'a' AND seq = 2",
+        CHANGED,
+    ),
+    "record is no JSON": ("UPDATE ledger SET record = 'x' WHERE txn = 'a' AND seq = 2", CHANGED),
+    "mac of another record": (
+        "UPDATE ledger SET mac = (SELECT mac FROM ledger WHERE txn = 'b' AND seq = 2) WHERE txn = 'a' AND seq = 2",
+        CHANGED,
+    ),
+    "two records swapped": (
+        "UPDATE ledger SET record = o.record, hash = o.hash, mac = o.mac FROM ledger o WHERE ledger.txn = 'a'"
+        " AND o.txn = 'a' AND ledger.seq IN (2, 3) AND o.seq = 5 - ledger.seq",
+        CHANGED,
+    ),
+    "record moved to another task": (
+        "UPDATE ledger SET record = o.record, hash = o.hash, mac = o.mac FROM ledger o"
+        " WHERE ledger.txn = 'a' AND ledger.seq = 1 AND o.txn = 'b' AND o.seq = 1",
+        CHANGED,
+    ),
+    "contents swapped": (
+        "UPDATE ledger_content c SET nonce = o.nonce, ciphertext = o.ciphertext FROM ledger_content o"
+        " WHERE c.txn = 'a' AND o.txn = 'a' AND c.seq = 1 AND o.seq = 3",
+        CHANGED,
+    ),
+    "content added": ("INSERT INTO ledger_content VALUES ('a', 2, '', '')", CHANGED),
+    "content removed": ("DELETE FROM ledger_content WHERE txn = 'a' AND seq = 1", MISSING),
+    "content of no record": ("INSERT INTO ledger_content VALUES ('a', 9, '', '')", MISSING),
+    "content of no task": ("INSERT INTO ledger_content VALUES ('z', 1, '', '')", MISSING),
+    "key replaced": ("UPDATE subject_keys SET wrapped = wrapped || '\\x00' WHERE subject = 'a@example.com'", CHANGED),
+    "key given to another": ("UPDATE subject_keys SET subject = 'x' WHERE subject = 'a@example.com'", CHANGED),
+    "first record removed": ("DELETE FROM ledger WHERE txn = 'a' AND seq = 1", MISSING),
+    "record removed in the middle": ("DELETE FROM ledger WHERE txn = 'a' AND seq = 3", MISSING),
+    "tail cut": ("DELETE FROM ledger WHERE txn = 'a' AND seq = 4", MISSING),
+    "head removed": ("DELETE FROM ledger_heads WHERE txn = 'a'", MISSING),
+    "head changed": ("UPDATE ledger_heads SET hash = '' WHERE txn = 'a'", CHANGED),
+    "head set back": ("UPDATE ledger_heads SET seq = 3 WHERE txn = 'a'", CHANGED),
+    "head marked as signed": ("UPDATE ledger_heads SET checkpointed = true WHERE txn = 'new'", MISSING),
+    "checkpoint removed": ("DELETE FROM ledger_checkpoints WHERE n = 1", MISSING),
+    "last checkpoint removed": ("DELETE FROM ledger_checkpoints WHERE n = 2", MISSING),
+    "checkpoint replaced by another": (
+        "UPDATE ledger_checkpoints SET jws = (SELECT jws FROM ledger_checkpoints WHERE n = 1) WHERE n = 2",
+        CHANGED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("statement", "expected"), TAMPERED.values(), ids=TAMPERED)
+async def test_what_the_owner_of_the_database_does_shows(
+    statement: str,
+    expected: Verdict,
+    recorded: Ledger,
+    pool: asyncpg.Pool,
+    owner_pool: asyncpg.Pool,
+    trust: Trust,
+) -> None:
+    await recorded.append(step("new", 1))
+    assert verdicts(await check(pool, trust)) == (True, True)
+    assert (await owner_pool.execute(statement)).split()[-1] != "0"
+    report = await check(pool, trust)
+    assert report.faults[expected]
+
+
+@pytest.mark.parametrize("txn", ["a", "c"])
+async def test_a_tail_cut_with_its_head_is_seen_by_the_checkpoint(
+    txn: str, recorded: Ledger, pool: asyncpg.Pool, owner_pool: asyncpg.Pool, trust: Trust
+) -> None:
+    await owner_pool.execute("DELETE FROM ledger WHERE txn = $1 AND seq = 4", txn)
+    await owner_pool.execute(
+        "UPDATE ledger_heads h SET seq = 3, hash = l.hash FROM ledger l WHERE h.txn = $1 AND l.txn = $1 AND l.seq = 3",
+        txn,
+    )
+    report = await check(pool, trust)
+    assert [str(finding) for finding in report.findings] == [
+        f"completeness: task {txn} record 4: is missing, and a checkpoint has signed it"
+    ]
+
+
+async def test_a_whole_task_removed_is_seen_by_the_checkpoint(
+    recorded: Ledger, pool: asyncpg.Pool, owner_pool: asyncpg.Pool, trust: Trust
+) -> None:
+    await owner_pool.execute("DELETE FROM ledger WHERE txn = 'b'")
+    await owner_pool.execute("DELETE FROM ledger_content WHERE txn = 'b'")
+    await owner_pool.execute("DELETE FROM ledger_heads WHERE txn = 'b'")
+    report = await check(pool, trust)
+    assert [str(finding) for finding in report.findings] == [
+        "completeness: task b: the whole task is missing, with the 4 records that a checkpoint has signed"
+    ]
+
+
+async def rewrite(owner_pool: asyncpg.Pool, key: bytes) -> None:
+    """Task a with another second record, and everything after it recomputed under ``key``."""
+    prev = GENESIS
+    for row in await owner_pool.fetch("SELECT * FROM ledger WHERE txn = 'a' ORDER BY seq"):
+        record = msgspec.structs.replace(parse(row["record"]), prev=prev.hex())
+        if row["seq"] == 2:
+            record = msgspec.structs.replace(record, body={"n": 99})
+        text = msgspec.json.encode(record, order="deterministic")
+        prev = hash_of(text)
+        await owner_pool.execute(
+            "UPDATE ledger SET record = $3, hash = $4, mac = $5 WHERE txn = $1 AND seq = $2",
+            *("a", row["seq"], text.decode(), prev, mac_of(key, prev)),
+        )
+    await owner_pool.execute("UPDATE ledger_heads SET hash = $1 WHERE txn = 'a'", prev)
+
+
+@pytest.mark.parametrize(("key", "what"), [(bytes(32), "MAC"), (LEDGER_KEY, "checkpoint has signed")])
+async def test_a_chain_recomputed_without_both_keys_does_not_pass(
+    key: bytes, what: str, recorded: Ledger, pool: asyncpg.Pool, owner_pool: asyncpg.Pool, trust: Trust
+) -> None:
+    await rewrite(owner_pool, LEDGER_KEY if what == "MAC" else key)
+    await rewrite(owner_pool, key)
+    report = await check(pool, trust)
+    assert verdicts(report) == (False, True)
+    assert any(what in finding.what for finding in report.findings)
+
+
+def remove(folder: Path) -> None:
+    (folder / "1.jws").unlink()
+
+
+def change(folder: Path) -> None:
+    (folder / "2.jws").write_text((folder / "1.jws").read_text())
+
+
+def add(folder: Path) -> None:
+    (folder / "3.jws").write_text((folder / "1.jws").read_text())
+
+
+@pytest.mark.parametrize(("tamper", "expected"), [(remove, MISSING), (change, CHANGED), (add, MISSING)])
+async def test_the_folder_of_checkpoints_must_be_as_the_table(
+    tamper: Callable[[Path], None],
+    expected: Verdict,
+    recorded: Ledger,
+    pool: asyncpg.Pool,
+    trust: Trust,
+) -> None:
+    tamper(trust.checkpoints)
+    report = await check(pool, trust)
+    assert [(finding.verdict, finding.txn) for finding in report.findings] == [(expected, None)]
+
+
+async def test_checkpoints_of_a_key_that_nobody_trusts_are_worth_nothing(
+    recorded: Ledger, pool: asyncpg.Pool, trust: Trust
+) -> None:
+    other = ECKey.generate_key("P-256")
+    foreign = Trust(LEDGER_KEY, SUBJECTS_KEY, {other.thumbprint(): other}, trust.checkpoints)
+    assert not (await check(pool, foreign)).integrity
+
+
+@pytest.fixture
+async def exported(recorded: Ledger, pool: asyncpg.Pool, tmp_path: Path) -> Path:
+    path = tmp_path / "export.db"
+    async with pool.acquire() as conn:
+        await export(conn, path)
+    return path
+
+
+async def tampered(exported: Path, trust: Trust, tamper: Callable[[sqlite3.Connection], Any]) -> Report:
+    """The report on a copy that ``tamper`` has changed."""
+    copy = exported.with_suffix(".tampered")
+    shutil.copy(exported, copy)
+    with closing(sqlite3.connect(copy)) as file, file:
+        tamper(file)
+    return await verify_export(copy, trust)
+
+
+async def test_an_export_verifies_without_the_database(exported: Path, trust: Trust) -> None:
+    assert await verify_export(exported, trust) == Report(tasks=3, records=12, contents=6, checkpoints=2)
+
+
+async def test_an_export_never_overwrites(exported: Path, pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        with pytest.raises(FileExistsError):
+            await export(conn, exported)
+
+
+CELLS = [("rows", column) for column in ("record", "hash", "mac", "nonce", "ciphertext")] + [
+    ("subject_keys", "nonce"),
+    ("subject_keys", "wrapped"),
+    ("checkpoints", "jws"),
+]
+
+
+@on_one_export
+@given(cell=st.sampled_from(CELLS), row=st.integers(0, 999), position=st.integers(0, 9999), flip=st.integers(1, 127))
+async def test_one_changed_byte_anywhere_shows(
+    cell: tuple[str, str], row: int, position: int, flip: int, exported: Path, trust: Trust
+) -> None:
+    table, column = cell
+
+    def change_byte(file: sqlite3.Connection) -> None:
+        cells = file.execute(f"SELECT rowid, {column} FROM {table} WHERE {column} NOTNULL").fetchall()  # noqa: S608
+        rowid, value = cells[row % len(cells)]
+        changed = bytearray(value.encode() if isinstance(value, str) else value)
+        changed[position % len(changed)] ^= flip
+        new = bytes(changed).decode() if isinstance(value, str) else bytes(changed)
+        file.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", [new, rowid])  # noqa: S608
+
+    report = await tampered(exported, trust, change_byte)
+    assert not report.integrity
+
+
+@on_one_export
+@given(rows=st.sets(st.integers(0, 11), min_size=1))
+async def test_any_removed_rows_show(rows: set[int], exported: Path, trust: Trust) -> None:
+    def remove_rows(file: sqlite3.Connection) -> None:
+        rowids = [rowid for (rowid,) in file.execute("SELECT rowid FROM rows ORDER BY rowid")]
+        file.executemany("DELETE FROM rows WHERE rowid = ?", [[rowids[row]] for row in rows])
+
+    report = await tampered(exported, trust, remove_rows)
+    assert not report.completeness
+
+
+@on_one_export
+@given(pair=st.sets(st.integers(0, 11), min_size=2, max_size=2))
+async def test_any_two_records_swapped_show(pair: set[int], exported: Path, trust: Trust) -> None:
+    def swap(file: sqlite3.Connection) -> None:
+        rows = file.execute("SELECT rowid, record, hash, mac FROM rows ORDER BY rowid").fetchall()
+        one, other = (rows[index] for index in pair)
+        for (rowid, *_), (_, *cells) in ((one, other), (other, one)):
+            file.execute("UPDATE rows SET record = ?, hash = ?, mac = ? WHERE rowid = ?", [*cells, rowid])
+
+    report = await tampered(exported, trust, swap)
+    assert not report.integrity
+
+
+async def test_a_report_lists_the_first_findings_and_counts_all(
+    ledger: Ledger, pool: asyncpg.Pool, owner_pool: asyncpg.Pool, checkpointer: Checkpointer, trust: Trust
+) -> None:
+    for start in range(0, FINDINGS + 500, 500):
+        await ledger.append(*(step("a", start + n) for n in range(500)))
+    await owner_pool.execute("UPDATE ledger SET mac = ''")
+    report = await check(pool, trust)
+    assert len(report.findings) == FINDINGS
+    assert report.faults == {Verdict.INTEGRITY: FINDINGS + 500, Verdict.COMPLETENESS: 0}
