@@ -1,6 +1,8 @@
 """Processes of a stack, found by the marks in their environment, whoever started them. No Pulumi in here."""
 
 import contextlib
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -27,11 +29,22 @@ def end(processes: list[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             everyone |= dict.fromkeys(process.children(recursive=True))
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, alive = psutil.wait_procs(list(everyone), timeout=STOP_SECONDS)
-    for process in alive:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(alive, timeout=STOP_SECONDS)
+    for tell in (psutil.Process.terminate, psutil.Process.kill):
+        for process in alive(everyone):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                tell(process)
+        deadline = time.monotonic() + STOP_SECONDS
+        while alive(everyone) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run. A zombie does not: in a container often nobody collects it."""
+    return [process for process in processes if process.is_running() and _status(process) != psutil.STATUS_ZOMBIE]
+
+
+def _status(process: psutil.Process) -> str:
+    try:
+        return process.status()
+    except psutil.NoSuchProcess:
+        return psutil.STATUS_ZOMBIE

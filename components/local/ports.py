@@ -46,11 +46,11 @@ class PortsProvider(LocalProvider):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         home = Path(news["home"])
         try:
-            chosen = choose(home, news["names"], news["fixed"], _olds.get("chosen", {}))
+            chosen = choose(home, news["names"], _whole(news["fixed"]), _whole(_olds.get("chosen", {})))
             for name, port in chosen.items():
                 refuse_taken(home, port, name)
         except PortError as error:
-            return CheckResult(news, [CheckFailure("fixed", str(error))])
+            return CheckResult(news, [CheckFailure("", str(error))])
         return CheckResult({**news, "chosen": chosen}, [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -61,6 +61,11 @@ class PortsProvider(LocalProvider):
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         return UpdateResult(_outputs(_news))
+
+
+def _whole(ports: Mapping[str, float]) -> dict[str, int]:
+    # The engine sends every number as a float.
+    return {name: int(port) for name, port in ports.items()}
 
 
 def _outputs(props: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,11 +109,15 @@ def is_free(port: int) -> bool:
 
 def refuse_taken(home: Path, port: int, name: str) -> None:
     """Raise ``PortError`` unless ``port``, which is for ``name``, is free or held by a process of this stack."""
-    if is_free(port) or (holder := _listener(port)) in marked(home):
+    if is_free(port):
+        return
+    holder = _listener(port)
+    if holder in marked(home) or is_free(port):  # it may have ended meanwhile
         return
     raise PortError(
-        f"port {port} ({name}) of stack {home.name} is taken by {_described(holder)}. End that process; or run "
-        f"`loomstead down` and give {name} another port under `ports:` in stacks/Pulumi.{home.name}.yaml."
+        f"port {port} ({name}) of stack {home.name} is taken by {_described(holder)}. End that process; or give {name} "
+        f"another port under `ports:` in stacks/Pulumi.{home.name}.yaml; or, where the port was not fixed there, run "
+        "`loomstead down` so that the next `up` chooses a free one."
     )
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import shutil
 import socket
 import subprocess
 import time
@@ -39,6 +40,7 @@ class ProcessArgs(TypedDict):
 
     ``ports``: what it will listen on, refused when somebody else does. ``ready_seconds``: how long it may take (60).
     ``revision``: any text; another one restarts the process. ``stop_signal``: a signal's name without SIG (TERM).
+    ``folder``: data of its own, made before it starts and deleted with it.
     """
 
     home: Input[str]
@@ -50,6 +52,7 @@ class ProcessArgs(TypedDict):
     ready_seconds: NotRequired[int]
     revision: NotRequired[Input[str]]
     stop_signal: NotRequired[str]
+    folder: NotRequired[Input[str]]
 
 
 class Process(Resource, module="local", name="Process"):
@@ -74,15 +77,17 @@ class ProcessProvider(LocalProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         return ReadResult(id_, _observed(props))
 
-    def healthy(self, props: dict[str, Any]) -> bool:
-        supervisor = Supervisor(Path(props["home"]))
-        return supervisor.describes(_program(props)) and supervisor.status(props["process"]).state is State.RUNNING
+    def healthy(self, wanted: dict[str, Any], seen: dict[str, Any]) -> bool:
+        supervisor = Supervisor(Path(wanted["home"]))
+        return supervisor.describes(_program(wanted)) and supervisor.status(wanted["process"]).state is State.RUNNING
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         return UpdateResult(_ensure(_news))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         Supervisor(Path(_props["home"])).remove(_props["process"])
+        if folder := _props.get("folder"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _program(props: Mapping[str, Any]) -> Program:
@@ -98,7 +103,9 @@ def _observed(props: Mapping[str, Any]) -> dict[str, Any]:
 def _ensure(props: Mapping[str, Any]) -> dict[str, Any]:
     supervisor, program = Supervisor(Path(props["home"])), _program(props)
     for port in props["ports"]:
-        refuse_taken(supervisor.home, port, program.name)
+        refuse_taken(supervisor.home, int(port), program.name)  # the engine sends every number as a float
+    if folder := props.get("folder"):
+        Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     log = supervisor.log(program.name)
     fresh = not supervisor.describes(program) or supervisor.status(program.name).state is not State.RUNNING
     begin = log.stat().st_size if fresh and log.exists() else 0
@@ -143,7 +150,7 @@ def _probe(props: Mapping[str, Any], supervisor: Supervisor, begin: int) -> Call
     ((kind, target),) = props["ready"].items()
     told = environment(supervisor.home, props["process"], props["environment"])
     probes: dict[str, Callable[[], bool]] = {
-        "tcp": lambda: _accepts(target),
+        "tcp": lambda: _accepts(int(target)),
         "http": lambda: _answers(target),
         "log": lambda: target in _log_since(supervisor.log(props["process"]), begin),
         "command": lambda: _succeeds(target, told),

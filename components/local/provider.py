@@ -21,8 +21,8 @@ class LocalProvider(ResourceProvider):
         # An error reaches the engine as the call's status; grpc would print its traceback as well.
         logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
 
-    def healthy(self, props: dict[str, Any]) -> bool:
-        """Whether the live object is what ``props`` (inputs) ask for. Must be quick, and change nothing."""
+    def healthy(self, wanted: dict[str, Any], seen: dict[str, Any]) -> bool:
+        """Whether the live object is what its inputs ask for; ``seen``: the last outputs. Must be quick."""
         return True
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
@@ -30,7 +30,7 @@ class LocalProvider(ResourceProvider):
         changed = [key for key, value in wanted.items() if _olds.get(key) != value]
         moved = "home" in changed
         return DiffResult(
-            changes=bool(changed) or not self.healthy(wanted),
+            changes=bool(changed) or not self.healthy(wanted, _olds),
             replaces=["home"] if moved else [],
             delete_before_replace=True,
         )

@@ -23,8 +23,8 @@ from xmlrpc.client import Fault, ServerProxy
 import psutil
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from components.local.orphans import end, marked
-from components.local.program import PYTHON, STOP_SECONDS, Program, environment, render
+from components.local.orphans import alive, end, marked
+from components.local.program import PYTHON, Program, environment, render
 
 SUPERVISOR = "supervisor"
 SOCKET_PATH_LIMIT = 90
@@ -88,7 +88,7 @@ class Supervisor:
         try:
             with self._rpc() as rpc:
                 return rpc.getPID()
-        except OSError:
+        except (OSError, Fault):  # a fault is said by one that is shutting down
             return 0
 
     def start(self) -> int:
@@ -111,7 +111,9 @@ class Supervisor:
                 daemon = psutil.Process(pid)
                 with self._rpc() as rpc:
                     rpc.shutdown()
-                daemon.wait(timeout=STOP_SECONDS * 3)
+                while alive([daemon]):
+                    self.pid()  # wakes its loop, which else sleeps for a second at a time
+                    time.sleep(0.02)
         end(marked(self.home))
         self.socket.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)

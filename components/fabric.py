@@ -1,0 +1,200 @@
+"""One fabric, end to end. Read this first: each part is a capability, in the order in which they need each other.
+
+cluster → keys → postgres → core system ─┐
+    └→ orchestrator, model host ─────────┼→ gateway
+       identity → Manifest ──────────────┘
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pulumi
+from pulumi import Input, Output
+
+from components.cluster.contract import Cluster
+from components.core_system.contract import CoreSystem
+from components.gateway.contract import Gateway
+from components.identity.contract import Identity
+from components.keys.contract import Keys
+from components.local.manifest_file import ManifestFile
+from components.local.revision import source_revision
+from components.model_host.contract import ModelHost
+from components.orchestrator.contract import Orchestrator
+from components.parity import Contract, implementation
+from components.postgres.contract import Postgres
+from components.publish import Answers, Ground, model_name, publish
+from components.spec import Port
+from components.vector.contract import Vector
+
+
+class Fabric(pulumi.ComponentResource):
+    """Everything that a stack file asks for. ``weights``: the model file, where the fabric hosts the model.
+
+    ``gateway``, ``temporal_ui``: URLs. ``manifest``: path of the signed Manifest.
+    """
+
+    gateway: Output[str]
+    temporal_ui: Output[str]
+    manifest: Output[str]
+
+    def __init__(
+        self, name: str, ground: Ground, home: Path, weights: Path | None, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("loomstead:fabric:Fabric", name, None, opts)
+        self._name, self._ground, self._spec = name, ground, ground.spec
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._cluster = self._create_cluster(home)
+        self._keys = self._part(Keys)(f"{name}-keys", {"home": self._cluster.home}, self._child)
+        self._issuer = Output.format("http://127.0.0.1:{0}", self._port(Port.GATEWAY))
+        self._postgres = self._create_postgres()
+        self._create_vector()
+        self._orchestrator = self._create_orchestrator()
+        self._model_url = self._create_model_host(weights)
+        self._demo = self._create_demo()
+        manifest = self._publish()
+        gateway = self._create_gateway(manifest)
+        self.gateway, self.temporal_ui, self.manifest = gateway.url, self._orchestrator.ui, manifest.path
+        self.register_outputs({"gateway": self.gateway, "temporal_ui": self.temporal_ui, "manifest": self.manifest})
+
+    def _part(self, contract: type[Contract]) -> type[Contract]:
+        return implementation(contract, self._spec.platform)
+
+    def _port(self, port: Port) -> Output[int]:
+        return self._cluster.ports[port]
+
+    @property
+    def _has_demo(self) -> bool:
+        return any(system.demo for system in self._spec.core_systems.values())
+
+    def _create_cluster(self, home: Path) -> Cluster:
+        unused = {Port.MODEL: not self._spec.model.hosted, Port.ORDERS: not self._has_demo}
+        names = [str(port) for port in Port if not unused.get(port)]
+        fixed = {str(name): port for name, port in self._spec.ports.items()}
+        return self._part(Cluster)(
+            f"{self._name}-cluster", {"home": str(home), "names": names, "fixed": fixed}, self._child
+        )
+
+    def _create_postgres(self) -> Postgres:
+        replica = self._spec.postgres.replica
+        return self._part(Postgres)(
+            f"{self._name}-postgres",
+            {
+                "home": self._cluster.home,
+                "primary_port": self._port(Port.PRIMARY),
+                "replica_port": self._port(Port.REPLICA),
+                "secrets": self._keys.secrets,
+                "generation": self._keys.generation,
+                "connection_limit": replica.connection_limit,
+                "statement_timeout_ms": replica.statement_timeout_ms,
+            },
+            self._child,
+        )
+
+    def _create_vector(self) -> Vector:
+        postgres = self._postgres
+        return self._part(Vector)(
+            f"{self._name}-vector", {"host": postgres.primary_host, "port": postgres.primary_port}, self._child
+        )
+
+    def _create_orchestrator(self) -> Orchestrator:
+        return self._part(Orchestrator)(
+            f"{self._name}-orchestrator",
+            {
+                "home": self._cluster.home,
+                "port": self._port(Port.TEMPORAL),
+                "ui_port": self._port(Port.TEMPORAL_UI),
+            },
+            self._child,
+        )
+
+    def _create_model_host(self, weights: Path | None) -> Input[str]:
+        """Base URL of the model server, the fabric's own or the one given."""
+        model = self._spec.model
+        if model.endpoint:
+            return model.endpoint.url
+        host = self._part(ModelHost)(
+            f"{self._name}-model",
+            {
+                "home": self._cluster.home,
+                "port": self._port(Port.MODEL),
+                "weights": str(weights),
+                "model": model_name(self._spec),
+                "context_tokens": model.context_tokens,
+            },
+            self._child,
+        )
+        return host.url
+
+    def _create_demo(self) -> CoreSystem | None:
+        if not self._has_demo:
+            return None
+        postgres = self._postgres
+        return self._part(CoreSystem)(
+            f"{self._name}-orders",
+            {
+                "home": self._cluster.home,
+                "port": self._port(Port.ORDERS),
+                "primary": Output.format("{0}:{1}", postgres.primary_host, postgres.primary_port),
+                "replica": Output.format("{0}:{1}", postgres.replica_host, postgres.replica_port),
+                "issuer": self._issuer,
+                "secrets": self._keys.secrets,
+                "revision": self._revision(),
+                "after": [postgres],
+            },
+            self._child,
+        )
+
+    def _publish(self) -> ManifestFile:
+        identity = self._part(Identity)(
+            f"{self._name}-identity",
+            {"stack": self._ground.stack, "gateway": self._issuer, "public": self._keys.public},
+            self._child,
+        )
+        postgres = self._postgres
+        endpoints = {
+            "gateway": self._issuer,
+            "temporal": self._orchestrator.address,
+            "temporal_ui": self._orchestrator.ui,
+            "primary_host": postgres.primary_host,
+            "primary_port": postgres.primary_port,
+            "replica_host": postgres.replica_host,
+            "replica_port": postgres.replica_port,
+            "database": postgres.database,
+        }
+        answers: Answers = {
+            "endpoints": endpoints,
+            "model_url": self._model_url,
+            "core_systems": [self._core_system(name) for name in sorted(self._spec.core_systems)],
+            "issuer": identity.issuer,
+            "clients": identity.clients,
+        }
+        return publish(f"{self._name}-manifest", self._ground, answers, self._cluster.home, self._keys, self._child)
+
+    def _core_system(self, name: str) -> Mapping[str, Input[str]]:
+        given = self._spec.core_systems[name]
+        if self._demo and given.demo:
+            return {"name": name, "url": self._demo.url, "openapi": self._demo.openapi, "country": self._spec.country}
+        return {"name": name, **given.model_dump(include={"url", "openapi", "country"})}
+
+    def _create_gateway(self, manifest: ManifestFile) -> Gateway:
+        return self._part(Gateway)(
+            f"{self._name}-runtime",
+            {
+                "home": self._cluster.home,
+                "stack": self._ground.stack,
+                "region": self._spec.region,
+                "port": self._port(Port.GATEWAY),
+                "manifest": manifest.path,
+                "manifest_key": self._keys.manifest_key,
+                "secrets": self._keys.secrets,
+                "revision": self._revision(manifest.digest),
+                "after": [self._postgres, self._orchestrator, *filter(None, [self._demo])],
+            },
+            self._child,
+        )
+
+    def _revision(self, *more: Input[str]) -> Output[str]:
+        """What a runtime process read when it started: its code, its keys, and ``more``."""
+        keys = self._keys.public.apply(lambda public: " ".join(sorted(jwk["kid"] for jwk in public.values())))
+        generation = self._keys.generation.apply(lambda number: f"{number:g}")
+        return Output.concat(source_revision("regions", "runtime"), " ", keys, " ", generation, *more)

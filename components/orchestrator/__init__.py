@@ -1,0 +1,3 @@
+"""Capability ``orchestrator``: what keeps the state of running tasks."""
+
+PLATFORMS = {"local": "components.orchestrator.local:LocalOrchestrator"}

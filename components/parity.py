@@ -1,0 +1,100 @@
+"""Which capability exists on which platform, as data: the source of the table in the documentation.
+
+Native       the platform's own service, or on ``local`` the real software
+Equivalent   the same contract met by other means, named
+Unsupported  not there; asking for it raises, it never silently does less
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from typing import TypeVar
+
+import pulumi
+
+Contract = TypeVar("Contract", bound=pulumi.ComponentResource)
+
+PLATFORMS = ("aws", "azure", "gcp", "kubernetes", "local")
+"""As ``components.spec.Platform``, without which providers of dynamic resources start faster."""
+
+
+class Capability(StrEnum):
+    NETWORK = "network"
+    CLUSTER = "cluster"
+    KEYS = "keys"
+    IDENTITY = "identity"
+    POSTGRES = "postgres"
+    CACHE = "cache"
+    VECTOR = "vector"
+    MODEL_HOST = "model_host"
+    GATEWAY = "gateway"
+    ORCHESTRATOR = "orchestrator"
+    CORE_SYSTEM = "core_system"
+    TRIGGERS = "triggers"
+    OBSERVABILITY = "observability"
+    GUARDRAILS = "guardrails"
+    BUDGET = "budget"
+
+
+@dataclass(frozen=True)
+class Native:
+    """``by``: what it is there."""
+
+    by: str
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """``by``: what stands in for the platform's own service."""
+
+    by: str
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    reason: str
+
+
+Parity = Native | Equivalent | Unsupported
+
+_LOCAL: Mapping[Capability, Parity] = {
+    Capability.NETWORK: Unsupported("not needed: every part listens on loopback alone"),
+    Capability.GUARDRAILS: Unsupported("not needed: there is no cloud account to fence in"),
+    Capability.CLUSTER: Native("supervisord, ports on loopback"),
+    Capability.KEYS: Native("files, mode 0600"),
+    Capability.IDENTITY: Native("the gateway as issuer, ES256 client keys"),
+    Capability.POSTGRES: Native("PostgreSQL 18, streaming replica"),
+    Capability.VECTOR: Native("pgvector"),
+    Capability.MODEL_HOST: Native("llama.cpp, or an OpenAI-compatible endpoint"),
+    Capability.GATEWAY: Native("gateway and worker processes"),
+    Capability.ORCHESTRATOR: Native("Temporal development server"),
+    Capability.CORE_SYSTEM: Native("the demo's order system, or an own one by URL"),
+}
+_NOT_BUILT = Unsupported("not built yet")
+
+
+def parity(capability: Capability, platform: str) -> Parity:
+    """How ``platform`` has ``capability``."""
+    return _LOCAL.get(capability, _NOT_BUILT) if platform == "local" else _NOT_BUILT
+
+
+class NotSupported(Exception):
+    """A capability that the platform does not have was asked for; the message names both and the reason."""
+
+
+def implementation(contract: type[Contract], platform: str) -> type[Contract]:
+    """The class that meets ``contract`` on ``platform``; only that platform's module is imported.
+
+    ``contract`` is defined in ``components.<capability>.contract``; the table ``PLATFORMS`` of the capability's package
+    names the class. Raises ``NotSupported``.
+    """
+    package = contract.__module__.rpartition(".")[0]
+    capability = Capability(package.rpartition(".")[2])
+    found = parity(capability, platform)
+    if isinstance(found, Unsupported):
+        raise NotSupported(
+            f"{capability} on {platform}: {found.reason}. Take a platform that has it: components/parity.py lists them"
+        )
+    module, _, name = import_module(package).PLATFORMS[platform].partition(":")
+    return getattr(import_module(module), name)

@@ -1,0 +1,3 @@
+"""Capability ``vector``: where embeddings are kept."""
+
+PLATFORMS = {"local": "components.vector.local:LocalVector"}
