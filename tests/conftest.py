@@ -6,5 +6,6 @@ pytest_plugins = [
     "tests.fixtures.issuer",
     "tests.fixtures.orders",
     "tests.fixtures.bench",
+    "tests.fixtures.gateway",
     "tests.fixtures.desk",
 ]

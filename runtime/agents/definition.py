@@ -17,7 +17,10 @@ SCHEMA = Path(__file__).with_name("agent.schema.json")
 FINISH = "finish"
 """The model's word for "done" (contract §12): no tool may be called so."""
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$", examples=["order-desk"])]
+_NAME = r"^[a-z][a-z0-9-]{0,47}$"
+Name = Annotated[str, Field(pattern=_NAME, examples=["order-desk"])]
+ModelClass = Annotated[str, Field(pattern=_NAME, examples=["chat-small"])]
+ScopeClass = Annotated[str, Field(pattern=_NAME, examples=["orders-rw"])]
 Tool = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$", examples=["orders.get"])]
 Argument = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$", examples=["order_id"])]
 Text = Annotated[str, Field(min_length=1, max_length=4_000)]
@@ -145,8 +148,8 @@ class AgentDefinition(_Frozen):
     version: int = Field(ge=1)
     purpose: Text
     instructions: tuple[Text, ...] = ()
-    model_class: Name
-    scope_class: Name
+    model_class: ModelClass
+    scope_class: ScopeClass
     data_class: DataClass
     triggers: dict[Name, Trigger] = Field(min_length=1)
     tools: dict[Tool, ToolRight] = Field(min_length=1)
