@@ -60,9 +60,12 @@ class Fabric:
         return ["--stack", STACK, *self._options]
 
     def processes(self) -> dict[psutil.Process, str]:
-        """Every process of the fabric, and the name of the part it belongs to."""
+        """Every process of the fabric, and the name of the part it belongs to.
+
+        The youngest come first: what the supervisor started is not its own.
+        """
         found: dict[psutil.Process, str] = {}
-        for process in marked(self.home / STACK):
+        for process in reversed(marked(self.home / STACK)):
             name = process.environ()["LOOMSTEAD_PROCESS"]
             for one in [process, *process.children(recursive=True)]:
                 found.setdefault(one, name)
@@ -184,11 +187,16 @@ def main(
             measures += measure_warm(fabric)
         finally:
             if fabric.processes():
-                fabric.loomstead("down")
+                fabric.pulumi("destroy", "--yes", "--skip-preview")
     show(measures)
     rounded = [asdict(replace(one, seen=round(one.seen, 1))) for one in measures]
     print(json.dumps({"machine": machine, "measures": rounded}, indent=2))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    try:
+        app()
+    except subprocess.CalledProcessError as failed:
+        sys.exit(f"Nothing was measured: `{' '.join(failed.cmd)}` ended with {failed.returncode}, as it says above.")
