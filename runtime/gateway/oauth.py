@@ -87,20 +87,14 @@ async def worker(request: Request) -> IdentityClaims:
 async def task(request: Request) -> TaskClaims:
     """The task whose token is sent, its grant alive; raises ``Refused`` (token_*, proof_*, replayed, deadline_passed).
 
-    A proof is checked where one is sent. Models and plain reads go without (a stock client cannot make one); for
-    writes call ``require_proof``.
+    A proof is checked where one is sent: after this, a header ``DPoP`` is a valid one. Models and plain reads go
+    without (a stock client cannot make one).
     """
     scheme, sent = _authorization(request)
     claims = _identity(request).task_tokens.verify(sent)
     await _check_proof(request, sent, claims.cnf.jkt, demanded=scheme == "dpop")
     await request.app.state.gateway.grants.current(claims.txn)
     return claims
-
-
-def require_proof(request: Request) -> None:
-    """After ``task``: refuse a request without a proof. Raises ``Refused`` (proof_missing)."""
-    if "dpop" not in request.headers:
-        raise proof_missing("a write needs one")
 
 
 async def _caller(request: Request, kind: str) -> IdentityClaims:
@@ -130,7 +124,7 @@ async def _check_proof(request: Request, sent: str, jkt: str, *, demanded: bool)
 
 def _grant_type(form: dict[str, str]) -> Callable[[Request, dict[str, str]], Awaitable[dict[str, Any]]]:
     handlers = {CLIENT_CREDENTIALS: _authenticate, TOKEN_EXCHANGE: _exchange}
-    handler = handlers.get(form.get("grant_type", ""))
+    handler = handlers.get(_required(form, "grant_type"))
     if handler is None:
         raise _form_refused(f"grant_type must be one of {', '.join(handlers)}", error="unsupported_grant_type")
     return handler

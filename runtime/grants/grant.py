@@ -42,6 +42,7 @@ class Grant:
     authorization_details: Details
     class_: str
     tenant: str
+    data_subject: str
     data_class: str
     model_class: str
     max_steps: int
@@ -78,7 +79,7 @@ class Grant:
 
 
 _COLUMNS = """txn, subject, agent_subject, may_act, plan_digest, policy_digest, authorization_details, class, tenant,
-    data_class, model_class, max_steps, deadline, steps_leased, stalled, token_seq, state"""
+    data_subject, data_class, model_class, max_steps, deadline, steps_leased, stalled, token_seq, state"""
 
 
 class Grants:
@@ -93,8 +94,8 @@ class Grants:
         """Insert the row in its task's transaction; the task's ``task_opened`` is the record of both."""
         await conn.execute(
             """INSERT INTO grants (txn, subject, agent_subject, may_act, plan_digest, policy_digest,
-                authorization_details, class, tenant, data_class, model_class, max_steps, deadline)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)""",
+                authorization_details, class, tenant, data_subject, data_class, model_class, max_steps, deadline)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)""",
             grant.txn,
             grant.subject,
             grant.agent_subject,
@@ -104,6 +105,7 @@ class Grants:
             grant.authorization_details,
             grant.class_,
             grant.tenant,
+            grant.data_subject,
             grant.data_class,
             grant.model_class,
             grant.max_steps,

@@ -60,8 +60,16 @@ class ProvenAuth(httpx.Auth):
 class IdentityClient:
     """The tokens of one client of the Manifest. Not thread-safe: one for each event loop."""
 
-    def __init__(self, http: httpx.AsyncClient, issuer: str, client: str, key: ECKey) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        issuer: str,
+        client: str,
+        key: ECKey,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._http, self._endpoint, self._client, self._key = http, f"{issuer}/oauth/token", client, key
+        self._clock = clock
         self._flights: SingleFlight[str] = SingleFlight()
         self._tokens: dict[str, _Token] = {}
 
@@ -83,7 +91,7 @@ class IdentityClient:
 
     def _kept(self, name: str) -> str | None:
         token = self._tokens.get(name)
-        return token.text if token and time.monotonic() < token.until else None
+        return token.text if token and self._clock() < token.until else None
 
     def _forget(self, text: str) -> None:
         self._tokens = {name: token for name, token in self._tokens.items() if token.text != text}
@@ -111,7 +119,7 @@ class IdentityClient:
             raise
 
     async def _fetch(self, name: str, **form: str) -> str:
-        asked = time.monotonic()
+        asked = self._clock()
         response = await self._http.post(
             self._endpoint, data=form, headers={"dpop": dpop.prove(self._key, "POST", self._endpoint)}
         )

@@ -40,6 +40,7 @@ CREATE TABLE grants (
     authorization_details jsonb NOT NULL,
     class                 text NOT NULL,
     tenant                text NOT NULL,
+    data_subject          text NOT NULL,
     data_class            text NOT NULL,
     model_class           text NOT NULL,
     max_steps             integer NOT NULL CHECK (max_steps > 0),
