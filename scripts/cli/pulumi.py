@@ -50,7 +50,7 @@ class Pulumi:
 
     def destroy(self) -> None:
         self._clear_stale_lock()
-        self._run(["destroy", "--stack", self._place.stack, "--yes", "--skip-preview", "--remove", *self._config])
+        self._run(["destroy", "--stack", self._place.stack, "--yes", "--skip-preview", *self._config])
 
     def _run(self, arguments: Sequence[str], *, quiet: bool = False) -> None:
         command = ["pulumi", *arguments, "--non-interactive", "--cwd", str(REPOSITORY)]
