@@ -8,6 +8,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from runtime.errors import Refused
 from runtime.gateway.body import read_body
+from runtime.settings import StartError
 from runtime.tasks.context import Mail, read
 
 MAX_BODY = 65_536
@@ -18,8 +19,12 @@ router = APIRouter()
 
 
 def read_webhook(secrets: Path) -> Webhook:
-    """The verifier of signatures, by the stack's ``webhook.key`` (base64, at least 24 bytes)."""
-    return Webhook((secrets / "webhook.key").read_text().strip())
+    """The verifier of signatures, by the stack's ``webhook.key`` (base64); raises ``StartError``."""
+    path = secrets / "webhook.key"
+    try:
+        return Webhook(path.read_text().strip())
+    except (OSError, ValueError, RuntimeError) as error:
+        raise StartError(f"{path}: the key cannot be read: {type(error).__name__}; `pulumi up` makes it") from None
 
 
 @router.post("/triggers/{agent}/{trigger}", status_code=202)

@@ -184,6 +184,8 @@ class Dispatcher:
             for row, outcome in zip(rows, outcomes, strict=True):
                 if isinstance(outcome, NotTaken):
                     log.info("outbox: not taken yet: %s", outcome)
+                elif isinstance(outcome, Exception):
+                    log.error("outbox: cannot be brought: %s", row["id"], exc_info=outcome)
                 elif isinstance(outcome, BaseException):
                     raise outcome
                 else:

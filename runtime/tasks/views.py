@@ -27,10 +27,11 @@ CHOICES = {
 _COLUMNS = "txn, agent, version, trigger, state, step, reason, opened_at, closed_at"
 # An approval that waits, was declined or ran out has no call; one that was used is told by its call.
 _EFFECTS = """
-    SELECT tool, arguments, state, approval, started_at AS at FROM tool_calls WHERE txn = $1 AND effect = 'write'
+    SELECT txn, tool, arguments, state, approval, started_at AS at FROM tool_calls
+    WHERE txn = ANY($1) AND effect = 'write'
     UNION ALL
-    SELECT action ->> 'tool', action -> 'arguments', state, id, requested_at FROM approvals
-    WHERE txn = $1 AND state <> 'consumed'
+    SELECT txn, action ->> 'tool', action -> 'arguments', state, id, requested_at FROM approvals
+    WHERE txn = ANY($1) AND state <> 'consumed'
     ORDER BY at"""
 _TOLD = {
     "succeeded": "done",
@@ -70,21 +71,18 @@ class Views:
         )
 
     async def newest(self) -> list[dict[str, Any]]:
-        """The last tasks, newest first."""
+        """The last tasks, newest first, each with its outcome."""
         rows = await self._pool.fetch(f"SELECT {_COLUMNS} FROM tasks ORDER BY opened_at DESC LIMIT $1", LISTED)  # noqa: S608
-        return [_shown(row) for row in rows]
+        outcomes = await self._outcomes([row["txn"] for row in rows])
+        return [_shown(row, outcomes) for row in rows]
 
     async def show(self, txn: str) -> dict[str, Any]:
-        """A task with its outcome (one line an effect, from the rows) and the model's summary, if it gave one."""
+        """A task with its outcome, and ``model_summary``: what the model said at the end, or None."""
         row = await self._pool.fetchrow(f"SELECT {_COLUMNS} FROM tasks WHERE txn = $1", txn)  # noqa: S608
         if row is None:
             raise task_unknown(txn)
-        effects = await self._pool.fetch(_EFFECTS, txn)
-        return _shown(row) | {
-            "outcome": [_effect(effect) for effect in effects],
-            "approvals": [effect["approval"] for effect in effects if effect["state"] == "waiting"],
-            "summary_in_the_models_words": _summary(await self._messages(txn)),
-        }
+        summary = _summary(await self._messages(txn))
+        return _shown(row, await self._outcomes([txn])) | {"model_summary": summary}
 
     async def hand_over(self, txn: str) -> dict[str, Any]:
         """What a person needs to go on: goal, last steps, raw data, the pending action, and the choices."""
@@ -103,13 +101,20 @@ class Views:
             "choices": CHOICES if shown["state"] == State.HANDED_OVER else {},
         }
 
+    async def _outcomes(self, txns: list[str]) -> dict[str, str]:
+        """By txn: the effects in order, as the rows tell them."""
+        told: dict[str, list[str]] = {}
+        for effect in await self._pool.fetch(_EFFECTS, txns):
+            told.setdefault(effect["txn"], []).append(_effect(effect))
+        return {txn: "; ".join(effects) for txn, effects in told.items()}
+
     async def _messages(self, txn: str) -> list[Any]:
         return await self._pool.fetch("SELECT seq, key, role, content FROM messages WHERE txn = $1 ORDER BY seq", txn)
 
 
-def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(row: Mapping[str, Any], outcomes: Mapping[str, str]) -> dict[str, Any]:
     times = {name: row[name] and row[name].isoformat(timespec="milliseconds") for name in ("opened_at", "closed_at")}
-    return dict(row) | times
+    return dict(row) | times | {"outcome": outcomes.get(row["txn"], "")}
 
 
 def _effect(row: Mapping[str, Any]) -> str:
