@@ -68,7 +68,10 @@ async def in_force(port: int, secrets: Path, limits: Limits) -> bool:
     """Whether every role is there with its password, and ``agent_reader`` with its limits; no while nothing answers."""
     try:
         async with superuser(port, secrets) as connection:
-            rows = await connection.fetch("SELECT rolname, rolpassword, rolconnlimit, rolconfig FROM pg_authid")
+            rows = await connection.fetch(
+                "SELECT rolname, pg_authid.rolpassword, pg_authid.rolconnlimit, rolconfig"
+                " FROM pg_authid JOIN pg_roles USING (rolname)"
+            )
     except PostgresError:
         return False
     found = {row["rolname"]: row for row in rows}

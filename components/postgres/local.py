@@ -30,10 +30,10 @@ class LocalPostgres(Postgres):
         self.register_outputs({"primary_port": self.primary_port, "replica_port": self.replica_port})
 
     def _create_primary(self) -> Process:
-        ready: Ready = {
-            "command": [server.program("pg_isready"), "-h", server.HOST, "-p", _text(self._args["primary_port"])]
-        }
-        return self._server("primary", self._args["primary_port"], ready, self._data)
+        port = self._args["primary_port"]
+        asked = ("-U", "postgres", "-d", "postgres", "-h", server.HOST, "-p", _text(port))
+        ready: Ready = {"command": [server.program("pg_isready"), *asked]}
+        return self._server("primary", port, ready, self._data)
 
     def _create_access(self, primary: Process) -> Access:
         return Access(

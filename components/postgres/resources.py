@@ -54,7 +54,7 @@ class _PrimaryData(LocalProvider):
         return UpdateResult(_primary(_news))
 
     def delete(self, _id: str, _props: Props) -> None:
-        shutil.rmtree(_data(_props, "primary"), ignore_errors=True)
+        shutil.rmtree(_data(_props, "primary").parent, ignore_errors=True)
 
 
 def _primary(props: Props) -> Props:
