@@ -1,6 +1,7 @@
 """Whole tasks: real gateway, worker, Temporal, PostgreSQL and order system; only the model follows a script."""
 
 import pytest
+from temporalio.client import Client
 
 from tests.fakes.model_server import Fault, finish, turn
 from tests.fixtures.desk import Desk
@@ -89,3 +90,20 @@ async def test_a_revoked_task_stops_and_cannot_be_continued(running: Desk) -> No
     refused = await running.post(f"/tasks/{txn}/choice", {"choice": "continue"})
     assert refused.json()["code"] == "token_revoked"
     assert await running.orders.refunds() == []
+
+
+async def test_nothing_that_was_said_is_in_the_history(running: Desk, client: Client) -> None:
+    """Neither by results nor by errors."""
+    running.model.script["canary"] = [
+        "canary, out of shape",
+        turn("orders.cancel", reason="canary", order_id="canary"),
+        turn("orders.get", reason="canary", order_id="4711"),
+        finish("canary"),
+    ]
+    txn = await running.mail("canary 4711")
+    await running.until(txn, "finished")
+    history = await client.get_workflow_handle(txn).fetch_history()
+    kept = b"".join(event.SerializeToString() for event in history.events)
+    assert txn.encode() in kept
+    assert b"canary" not in kept
+    assert b"Nordwind" not in kept
