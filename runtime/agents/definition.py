@@ -84,7 +84,7 @@ class Constraint(_Frozen):
 
     def plain(self) -> dict[str, Any]:
         """JSON as it stands in a grant's ``args``."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
     @property
     def source_tool(self) -> str:
@@ -158,7 +158,7 @@ class AgentDefinition(_Frozen):
 
     def plain(self) -> dict[str, Any]:
         """JSON of what was written: the form that is sent, stored and digested."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
     def mistakes(self) -> Iterable[tuple[Place, str]]:
         """What no single value shows: names inside the definition that do not exist in it."""

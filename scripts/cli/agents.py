@@ -29,7 +29,7 @@ def deploy(
 def deploy_definition(api: Api, path: Path) -> str:
     """Deploys the file; one line that says what was done. Raises ``DefinitionError``, ``CommandError``."""
     definition = load_definition(path)
-    answer = api.put(f"/agents/{definition.name}", definition.model_dump(mode="json", by_alias=True))
+    answer = api.put(f"/agents/{definition.name}", definition.plain())
     done = "deployed" if answer.status_code == 201 else "unchanged"
     return f"agent {definition.name} version {definition.version}: {done}"
 

@@ -45,7 +45,7 @@ class Pulumi:
     def up(self) -> None:
         """Raises ``CommandError`` when the engine does not succeed; what it did stays and the next run goes on."""
         self._clear_stale_lock()
-        self._run(["stack", "select", "--create", self._place.stack, *self._config], quiet=True)
+        self._run(["stack", "select", "--create", self._place.stack], quiet=True)
         self._run(["up", "--stack", self._place.stack, "--yes", "--skip-preview", *self._config])
 
     def destroy(self) -> None:
