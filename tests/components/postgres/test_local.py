@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
 
 import asyncpg
 import psutil
@@ -14,26 +13,9 @@ from components.local.orphans import marked
 from components.postgres import access, server
 from tests.components.postgres.conftest import Raised
 from tests.fixtures.postgres import Database
+from tests.fixtures.psql import answer, refusal
 
 pytestmark = pytest.mark.timeout(300)
-
-
-def psql(database: Database, role: str, *statements: str) -> subprocess.CompletedProcess[str]:
-    commands = [part for statement in statements for part in ("-c", statement)]
-    argv = [server.program("psql"), "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", *commands, database.dsn(role)]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=30)
-
-
-def answer(database: Database, role: str, *statements: str) -> str:
-    done = psql(database, role, *statements)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def refusal(database: Database, role: str, *statements: str) -> str:
-    done = psql(database, role, *statements)
-    assert done.returncode != 0, done.stdout
-    return done.stderr
 
 
 @pytest.fixture(scope="module")
