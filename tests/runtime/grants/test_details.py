@@ -90,6 +90,61 @@ def test_a_narrowed_grant_allows_no_call_that_the_grant_refuses(
         assert not allows(detail, call, calls) or allows(around, call, calls)
 
 
+@pytest.mark.parametrize(
+    ("rule", "fitting", "outside"),
+    [
+        ({"const": 1}, [1, 1.0], [True, "1", 2, None, [1]]),
+        ({"const": True}, [True], [1, "true", False]),
+        ({"const": None}, [None], [False, 0, ""]),
+        ({"enum": ["a", 0]}, ["a", 0], ["A", False, "", "а"]),  # noqa: RUF001 - the last one is Cyrillic
+        ({"enum": []}, [], ["", None]),
+        ({"min": 1, "max": 3}, [1, 2.5, 3], [0, 4, True, "2", None, float("nan"), float("inf"), [2]]),
+        ({"prefix": "ab"}, ["ab", "abc"], ["a", "AB", " ab", "", 1, ["ab"]]),
+        ({"enum": ["a", "ab"], "prefix": "ab"}, ["ab"], ["a", "abc"]),
+    ],
+)
+def test_a_constraint_permits_what_fits_all_its_members(
+    rule: dict[str, Any], fitting: list[Any], outside: list[Any]
+) -> None:
+    constraint = msgspec.convert(rule, Constraint)
+    assert [value for value in fitting if not constraint.permits(value)] == []
+    assert [value for value in outside if constraint.permits(value)] == []
+
+
+LATE = {"from": "t#/a", "trust": "internal"}
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "within"),
+    [
+        ({"prefix": "abc"}, {"prefix": "ab"}, True),
+        ({"prefix": "a"}, {"prefix": "ab"}, False),
+        ({"const": "abc"}, {"prefix": "ab"}, True),
+        ({"max": 1}, {"const": 1}, False),
+        ({"min": 1, "max": 1}, {"const": 1}, False),  # it is a subset, but proving it is not built
+        ({"max": 1}, {"enum": [0, 1]}, False),
+        ({"prefix": "a"}, {"enum": ["a"]}, False),
+        ({"enum": [1]}, {"const": 1}, True),
+        ({"enum": [True]}, {"const": 1}, False),
+        ({"enum": [0, 1]}, {"const": 1}, False),
+        ({"min": 2}, {"min": 1}, True),
+        ({"min": 0}, {"min": 1}, False),
+        ({"min": 1}, {"max": 3}, False),
+        ({"prefix": "a"}, {"max": 3}, False),
+        (LATE, LATE, True),
+        ({**LATE, "max": 3}, LATE, True),
+        (LATE, {**LATE, "max": 3}, False),
+        ({**LATE, "bind": True}, LATE, False),
+        (LATE, {**LATE, "bind": True}, False),
+        ({**LATE, "from": "t#/b"}, LATE, False),
+        (LATE, {"max": 3}, False),
+        ({"max": 3}, LATE, False),
+    ],
+)
+def test_a_subset_is_what_can_be_proved(inner: dict[str, Any], outer: dict[str, Any], within: bool) -> None:
+    assert msgspec.convert(inner, Constraint).within(msgspec.convert(outer, Constraint)) is within
+
+
 def write(**changes: Any) -> dict[str, Any]:
     args = {"amount_cents": {"max": 12000}, "order_id": {"from": "orders.get#/id", "trust": "internal"}}
     described = {

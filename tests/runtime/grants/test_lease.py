@@ -92,6 +92,16 @@ async def test_the_eleventh_of_ten_turns_is_refused_and_stays_refused(stack: Sta
     assert await attempt(leases(stack), "t1") == "iteration_limit"
 
 
+async def test_who_waits_for_another_process_sees_what_that_one_took(stack: Stack) -> None:
+    await stack.open("t1")
+    async with stack.pool.acquire() as other, other.transaction():
+        await other.execute("UPDATE grants SET steps_leased = max_steps")
+        waiting = asyncio.create_task(attempt(leases(stack), "t1"))
+        while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert await waiting == "iteration_limit"
+
+
 async def test_more_turns_by_a_person_are_given_at_once(stack: Stack) -> None:
     await stack.open("t1", max_steps=1)
     own = leases(stack)
