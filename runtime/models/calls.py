@@ -1,17 +1,16 @@
 """The model path: one ASGI wrapper around the application that answers OpenAI's two endpoints itself.
 
-Each call, in order: task token · body · grant · model class inside the grant and the Boundary · a leased turn ·
+Each call, in order: task token · grant · body · model class inside the grant and the Boundary · a leased turn ·
 decision into the ledger · upstream. The decision's commit and the upstream's answer are awaited together: a real model
 call hides the commit, and no byte of an answer leaves before its decision is durable. The answer itself is recorded
-before its last byte leaves.
+before its last byte leaves. A call that gave its caller nothing costs no turn.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from regions.manifest import Manifest
 from runtime.errors import Refused
@@ -20,38 +19,26 @@ from runtime.grants.lease import Leases
 from runtime.identity.tokens import TaskClaims, Verifier
 from runtime.ledger.record import Decision, Entry, Kind
 from runtime.ledger.writer import Ledger
+from runtime.models.asgi import Scope, head, read_body, read_headers, send_problem
+from runtime.models.reply import describe
 from runtime.models.request import ModelRequest, read_request, with_model
 from runtime.models.routing import Candidate, Routing
 from runtime.models.upstream import Response, Upstream
 
-Scope = Mapping[str, Any]
+log = logging.getLogger(__name__)
 
 PATHS = {"/v1/chat/completions": "/chat/completions", "/v1/embeddings": "/embeddings"}
-MAX_BODY = 4 * 1024 * 1024
-"""Bytes of a request."""
 MAX_REPLY = 16 * 1024 * 1024
 """Bytes of an answer: it is held until it is recorded."""
-STEP_HEADER = b"loomstead-step"
-
-
-class _Choice(msgspec.Struct):
-    finish_reason: str | None = None
-
-
-class _Reply(msgspec.Struct):
-    """What the ledger's body says of an answer; everything else of it is content."""
-
-    model: str | None = None
-    usage: dict[str, Any] | None = None
-    choices: list[_Choice] = []
-
-
-_replies = msgspec.json.Decoder(_Reply)
+CALLER_LEFT = "caller_left"
+"""Beside the error codes: why a recorded reply is not whole."""
+_NO_ANSWER = frozenset({429, *range(500, 600)})
+"""Statuses by which an upstream says that its model answered nothing."""
 
 
 @dataclass(frozen=True)
 class _Call:
-    """A call that passed every check. ``actor``: the agent."""
+    """A call whose caller is known. ``actor``: the agent."""
 
     txn: str
     step: int
@@ -59,7 +46,7 @@ class _Call:
     data_subject: str
     policy: str
 
-    def entry(self, kind: Kind, body: dict[str, Any], content: bytes, **decided: Any) -> Entry:
+    def entry(self, kind: Kind, body: dict[str, Any], content: bytes | None, **decided: Any) -> Entry:
         return Entry(
             txn=self.txn,
             kind=kind,
@@ -68,9 +55,17 @@ class _Call:
             policy=self.policy,
             body=body,
             content=content,
-            data_subject=self.data_subject,
+            data_subject=None if content is None else self.data_subject,
             **decided,
         )
+
+    def reply(self, status: int, content: bytes, *, stream: bool, code: str | None = None) -> Entry:
+        """``code``: why it is not whole."""
+        described = describe(status, content, stream=stream)
+        return self.entry(Kind.MODEL_REPLY, described if code is None else {**described, "code": code}, content)
+
+    def no_reply(self, refused: Refused) -> Entry:
+        return self.entry(Kind.MODEL_REPLY, {"status": refused.status, "code": refused.code}, None, rule=refused.rule)
 
 
 class ModelCalls:
@@ -91,17 +86,19 @@ class ModelCalls:
         self._upstreams = upstreams
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        token, step = _read_headers(scope)
+        """Answer, or raise ``Refused``; after the answer's head nothing is raised but what nobody foresaw."""
+        token, step = read_headers(scope)
         claims = self._tokens.verify(token)
-        body = await _read_body(receive)
-        request = read_request(body)
         grant = await self._grants.current(claims.txn)
+        body = await read_body(receive)
+        request = read_request(body)
         call = _Call(claims.txn, step, claims.act.sub, grant.data_subject, self._policy)
         try:
             candidate = self._choose(request, grant)
             await self._leases.take(grant)
         except Refused as refused:
-            await self._record_refusal(call, request, body, refused)
+            if refused.status < 500:
+                await self._record_refusal(call, request, body, refused)
             raise
         await self._forward(call, request, body, candidate, PATHS[scope["path"]], receive, send)
 
@@ -109,13 +106,15 @@ class ModelCalls:
         if request.model != grant.model_class:
             raise Refused(
                 "model_class_unavailable",
-                f"The grant is for model class {grant.model_class!r}, not {request.model!r}",
+                f"the grant is for model class {grant.model_class!r}, not {request.model!r}",
                 remedy=f"send `model`: {grant.model_class!r}, or change model_class in agent.yaml and deploy it",
             )
         return self._routing.choose(request.model, grant.data_class)
 
     async def _record_refusal(self, call: _Call, request: ModelRequest, body: bytes, refused: Refused) -> None:
-        described = {"model_class": request.model, "code": refused.code, "stream": request.stream}
+        # Where it is no name of ours it is the caller's text, which belongs in the content alone.
+        model_class = request.model if request.model in self._routing.classes else None
+        described = {"model_class": model_class, "code": refused.code, "stream": request.stream}
         await self._ledger.append(
             call.entry(Kind.MODEL_CALL, described, body, decision=Decision.REFUSED, rule=refused.rule)
         )
@@ -131,158 +130,104 @@ class ModelCalls:
         send: Any,
     ) -> None:
         endpoint = candidate.endpoint
-        described = {
-            "model_class": request.model,
-            "endpoint": endpoint.name,
-            "countries": list(endpoint.countries),
-            "stream": request.stream,
-        }
         sent = body if endpoint.upstream_model == request.model else with_model(body, endpoint.upstream_model)
-        decision = self._ledger.submit(
-            call.entry(Kind.MODEL_CALL, described, sent, decision=Decision.ALLOWED, rule=candidate.verdict.rule)
-        )
+        decision = self._ledger.submit(_allowed(call, request, candidate, sent))
         response: Response | None = None
         try:
             response = await self._upstreams[endpoint.name].post(path, sent)
-            if response.status >= 500:
-                self._leases.release(call.txn)
-            answer = _stream if request.stream and response.status < 300 else _whole
-            await answer(self._ledger, call, response, decision, receive, send)
+            if request.stream and response.status < 300:
+                await self._stream(call, response, decision, receive, send)
+            else:
+                await self._whole(call, response, decision, send)
         except Refused as refused:
-            if response is None:
-                self._leases.release(call.txn)
+            self._leases.release(call.txn)
             await decision
-            await self._ledger.append(_broken(call, refused))
+            await self._ledger.append(call.no_reply(refused))
             raise
         finally:
             if response is not None:
                 response.close()
-            if not decision.done():
-                decision.add_done_callback(_retrieve)
+            _let_go(decision)
 
-
-async def _whole(
-    ledger: Ledger, call: _Call, response: Response, decision: asyncio.Future[None], _receive: Any, send: Any
-) -> None:
-    body = bytearray()
-    async for chunk in response.chunks():
-        body += chunk
-        _check_size(body)
-    content = bytes(body)
-    recorded = ledger.submit(_reply(call, response.status, content, parse=True))
-    await decision
-    await recorded
-    await send(_head(response, len(content)))
-    await send({"type": "http.response.body", "body": content})
-
-
-async def _stream(
-    ledger: Ledger, call: _Call, response: Response, decision: asyncio.Future[None], receive: Any, send: Any
-) -> None:
-    """Chunks go out as they come; a caller that leaves stops the upstream, and what it had got is recorded."""
-    await decision
-    await send(_head(response, None))
-    left = asyncio.ensure_future(receive())
-    body = bytearray()
-    try:
+    async def _whole(self, call: _Call, response: Response, decision: asyncio.Future[None], send: Any) -> None:
+        body = bytearray()
         async for chunk in response.chunks():
-            if left.done():
-                break
             body += chunk
             _check_size(body)
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    finally:
-        left.cancel()
-        await ledger.append(_reply(call, response.status, bytes(body), parse=False))
-    await send({"type": "http.response.body", "body": b""})
+        content = bytes(body)
+        recorded = self._ledger.submit(call.reply(response.status, content, stream=False))
+        try:
+            await decision
+            await recorded
+        finally:
+            _let_go(recorded)
+        if response.status in _NO_ANSWER:
+            self._leases.release(call.txn)
+        await send(head(response, len(content)))
+        await send({"type": "http.response.body", "body": content})
+
+    async def _stream(
+        self, call: _Call, response: Response, decision: asyncio.Future[None], receive: Any, send: Any
+    ) -> None:
+        """Chunks go out as they come; a caller that leaves stops the upstream, and what it had got is recorded.
+
+        Once the head is out nothing is ``Refused``: an answer that does not end tells the caller that it is not whole.
+        """
+        await decision
+        await send(head(response))
+        left = asyncio.ensure_future(receive())
+        left.add_done_callback(response.abort)
+        body, code = bytearray(), "internal"
+        try:
+            async for chunk in response.chunks():
+                body += chunk
+                _check_size(body)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            code = None
+        except Refused as refused:
+            code = CALLER_LEFT if left.done() else refused.code
+        finally:
+            left.remove_done_callback(response.abort)
+            left.cancel()
+            recorded = await self._keep(call.reply(response.status, bytes(body), stream=True, code=code))
+        if recorded and code is None:
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _keep(self, reply: Entry) -> bool:
+        try:
+            await self._ledger.append(reply)
+        except Refused as refused:
+            log.error("a streamed reply of task %s is not in the ledger: %s", reply.txn, refused)
+            return False
+        return True
+
+
+def _allowed(call: _Call, request: ModelRequest, candidate: Candidate, sent: bytes) -> Entry:
+    endpoint = candidate.endpoint
+    body = {
+        "model_class": request.model,
+        "endpoint": endpoint.name,
+        "countries": endpoint.countries,
+        "stream": request.stream,
+    }
+    return call.entry(Kind.MODEL_CALL, body, sent, decision=Decision.ALLOWED, rule=candidate.verdict.rule)
 
 
 def _check_size(body: bytearray) -> None:
     if len(body) > MAX_REPLY:
         raise Refused(
             "upstream_failed",
-            f"The answer is larger than {MAX_REPLY} bytes, which is what can be recorded",
+            f"the answer is larger than {MAX_REPLY} bytes, which is what can be recorded",
             remedy="ask for less with `max_tokens`",
         )
 
 
-def _reply(call: _Call, status: int, content: bytes, *, parse: bool) -> Entry:
-    described: dict[str, Any] = {"status": status}
-    if parse and status < 300:
-        try:
-            reply = _replies.decode(content)
-        except msgspec.DecodeError:
-            described["unreadable"] = True
-        else:
-            described |= {
-                "model": reply.model,
-                "usage": reply.usage,
-                "finish_reason": reply.choices[0].finish_reason if reply.choices else None,
-            }
-    return call.entry(Kind.MODEL_REPLY, described, content)
-
-
-def _broken(call: _Call, refused: Refused) -> Entry:
-    return Entry(
-        txn=call.txn,
-        kind=Kind.MODEL_REPLY,
-        actor=call.actor,
-        step=call.step,
-        policy=call.policy,
-        rule=refused.rule,
-        body={"status": refused.status, "code": refused.code},
-    )
-
-
-def _retrieve(future: asyncio.Future[None]) -> None:
-    """Nobody waits for it any more; its error was somebody else's answer already."""
-    if not future.cancelled():
+def _let_go(future: asyncio.Future[None]) -> None:
+    """Nobody waits for it any more; its error, if it has one, was somebody's answer already."""
+    if not future.done():
+        future.add_done_callback(_let_go)
+    elif not future.cancelled():
         future.exception()
-
-
-def _read_headers(scope: Scope) -> tuple[bytes, int]:
-    """The token's bytes and the step (0 where the caller is no orchestrator and names none)."""
-    authorization, step = b"", b"0"
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            authorization = value
-        elif name == STEP_HEADER:
-            step = value
-    scheme, _, token = authorization.partition(b" ")
-    if not token or scheme.lower() not in (b"bearer", b"dpop"):
-        raise Refused(
-            "token_missing",
-            "The request carries no task token",
-            remedy="send `Authorization: Bearer <task token>`; /oauth/token exchanges a grant into one",
-        )
-    if not step.isdigit() or len(step) > 6:
-        raise Refused("body_invalid", "The header Loomstead-Step is not a number", remedy="send the turn's number")
-    return token, int(step)
-
-
-async def _read_body(receive: Any) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            break
-    if len(body) > MAX_BODY:
-        raise Refused(
-            "body_too_large", f"The request is larger than {MAX_BODY} bytes", remedy="send a shorter conversation"
-        )
-    return body
-
-
-_PASSED_ON = frozenset({b"content-type", b"retry-after"})
-
-
-def _head(response: Response, length: int | None) -> dict[str, Any]:
-    headers = [(name, value) for name, value in response.headers if name in _PASSED_ON]
-    if length is not None:
-        headers.append((b"content-length", str(length).encode()))
-    return {"type": "http.response.start", "status": response.status, "headers": headers}
 
 
 class ModelPath:
@@ -306,15 +251,16 @@ class ModelPath:
 
         try:
             await self.calls(scope, receive, noted)
-        except Refused as refused:
+        except Exception as error:
             if started:
-                return  # the head is out: an answer that does not end tells the caller that it is not whole
-            await _send_problem(refused, send)
+                raise
+            await send_problem(error if isinstance(error, Refused) else _internal(error), send)
 
 
-async def _send_problem(refused: Refused, send: Any) -> None:
-    body = msgspec.json.encode(refused.problem())
-    headers = [(name.encode(), value.encode()) for name, value in refused.headers().items()]
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _internal(error: Exception) -> Refused:
+    log.error("a model call failed", exc_info=error)
+    return Refused(
+        "internal",
+        f"{type(error).__name__} inside the gateway",
+        remedy="see the gateway's log; no answer left that is not in the ledger",
+    )

@@ -21,14 +21,14 @@ class Candidate:
 
 class Routing:
     def __init__(self, manifest: Manifest) -> None:
-        self._classes = {endpoint.model_class for endpoint in manifest.models}
+        self.classes = {endpoint.model_class for endpoint in manifest.models}
         self._candidates = {
             (model_class, str(data_class)): [
                 Candidate(endpoint, _decide(manifest.boundary, endpoint, data_class))
                 for endpoint in manifest.models
                 if endpoint.model_class == model_class
             ]
-            for model_class in self._classes
+            for model_class in self.classes
             for data_class in manifest.boundary.data_classes
         }
 
@@ -42,7 +42,7 @@ class Routing:
             raise Refused(
                 "model_class_unavailable",
                 f"This stack has no model of class {model_class!r} for data of class {data_class!r}",
-                remedy=f"model classes of this stack: {', '.join(sorted(self._classes)) or 'none'}",
+                remedy=f"model classes of this stack: {', '.join(sorted(self.classes)) or 'none'}",
             )
         for candidate in candidates:
             if candidate.verdict.allowed:

@@ -66,6 +66,10 @@ class Response(Protocol):
         """Done with it; an unread rest closes the connection."""
         ...
 
+    def abort(self, reason: object = None) -> None:
+        """Stop the upstream, until ``close``: whoever awaits a chunk gets ``Refused``. Fits as a future's callback."""
+        ...
+
 
 class Upstream(Protocol):
     async def post(self, path: str, body: bytes) -> Response:
@@ -216,6 +220,7 @@ class _PooledResponse:
     headers: list[tuple[bytes, bytes]]
     _connection: _Connection
     _pool: "HttpUpstream"
+    _closed: bool = False
 
     async def chunks(self) -> AsyncIterator[bytes]:
         try:
@@ -227,7 +232,12 @@ class _PooledResponse:
             raise self._pool.failed(error) from error
 
     def close(self) -> None:
+        self._closed = True
         self._pool.give_back(self._connection)
+
+    def abort(self, reason: object = None) -> None:
+        if not self._closed:  # else the connection is somebody else's by now
+            self._connection.abort()
 
 
 class HttpUpstream:
