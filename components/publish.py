@@ -11,6 +11,7 @@ from components.keys.contract import Keys
 from components.local.manifest_file import ManifestFile
 from components.spec import FabricSpec
 from regions.boundary import Boundary
+from regions.canonical import canonical
 from regions.manifest import (
     Client,
     CoreSystem,
@@ -47,9 +48,14 @@ def publish(
     name: str, ground: Ground, answers: Answers, home: Input[str], keys: Keys, opts: pulumi.ResourceOptions
 ) -> ManifestFile:
     """Build the Manifest once everything has answered, and sign it with the deployer's key."""
-    manifest = pulumi.Output.all(**answers).apply(lambda found: build(ground, found).model_dump_json())
+    manifest = pulumi.Output.all(**answers).apply(lambda found: _text(build(ground, found)))
     kid = keys.public.apply(lambda public: public["manifest"]["kid"])
     return ManifestFile(name, {"home": home, "manifest": manifest, "secrets": keys.secrets, "kid": kid}, opts)
+
+
+def _text(manifest: Manifest) -> str:
+    # In one form, because the engine gives back the members of an object in any order.
+    return canonical(manifest.model_dump(mode="json")).decode()
 
 
 def build(ground: Ground, answers: Mapping[str, Any]) -> Manifest:

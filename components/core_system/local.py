@@ -16,7 +16,7 @@ class LocalCoreSystem(CoreSystem):
             f"{name}-server",
             {
                 "home": args["home"],
-                "process": name,
+                "process": "orders",
                 "argv": [PYTHON, "-m", "runtime.demo.orders"],
                 "environment": {
                     "ORDERS_PORT": pulumi.Output.from_input(args["port"]).apply(str),

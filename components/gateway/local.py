@@ -37,6 +37,7 @@ class LocalGateway(Gateway):
                 "process": process,
                 "argv": [PYTHON, "-m", f"runtime.{process}"],
                 "environment": {
+                    "LOOMSTEAD_STACK": args["stack"],
                     "LOOMSTEAD_REGION": args["region"],
                     "LOOMSTEAD_MANIFEST": args["manifest"],
                     "LOOMSTEAD_MANIFEST_KEY": args["manifest_key"],

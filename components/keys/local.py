@@ -63,13 +63,15 @@ class SecretFilesProvider(LocalProvider):
         return present(_folder(wanted)) == sorted([*MAKERS, MANIFEST_KEY])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        return CreateResult(f"{Path(props['home']).name}/secrets", _made(props, generation=0))
+        make(_folder(props))
+        return CreateResult(f"{Path(props['home']).name}/secrets", _outputs(props, generation=1))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         return ReadResult(id_, {**props, "files": present(_folder(props))})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult(_made(_news, generation=_olds["generation"]))
+        fresh = make(_folder(_news))
+        return UpdateResult(_outputs(_news, _olds["generation"] + fresh))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         shutil.rmtree(_folder(_props), ignore_errors=True)
@@ -104,15 +106,14 @@ def make(folder: Path) -> bool:
     return bool(missing)
 
 
-def _made(props: dict[str, Any], generation: int) -> dict[str, Any]:
+def _outputs(props: dict[str, Any], generation: int) -> dict[str, Any]:
     folder = _folder(props)
-    fresh = make(folder)
     return {
         "home": props["home"],
         "secrets": str(folder),
         "public": {name: _public(folder, name) for name in SIGNERS},
         "manifest_key": str(folder / MANIFEST_KEY),
-        "generation": generation + fresh,
+        "generation": generation,
         "files": present(folder),
     }
 

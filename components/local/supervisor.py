@@ -105,7 +105,7 @@ class Supervisor:
             return self._launch()
 
     def stop(self) -> None:
-        """Stop every process and the daemon, and remove its files and logs. Nothing to do is fine."""
+        """Stop every process and the daemon, and remove the home with all that an interrupted run left in it."""
         if pid := self.pid():
             with contextlib.suppress(psutil.NoSuchProcess, OSError):
                 daemon = psutil.Process(pid)
@@ -116,8 +116,7 @@ class Supervisor:
                     time.sleep(0.02)
         end(marked(self.home))
         self.socket.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.rmtree(self.logs, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def ensure(self, program: Program) -> None:
         """Run ``program`` as described: it is restarted only when the description changed or it does not run."""

@@ -1,0 +1,70 @@
+"""The whole fabric for the live tests: one for the session, with a model that says what a test's script tells it.
+
+It stands in a home with spaces, apart from the fabric that whoever runs the tests may have up.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.engine import ensure_engine
+from tests.fakes.model_server import ScriptedModel
+from tests.fixtures.fabric import LiveFabric, silent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.live)
+            item.add_marker(pytest.mark.timeout(600))
+
+
+@pytest.fixture(scope="session")
+def model() -> Iterator[ScriptedModel]:
+    """The model server behind ``fabric``; give it turns by ``model.script``."""
+    with ScriptedModel() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def plan(tmp_path_factory: pytest.TempPathFactory, model: ScriptedModel) -> Callable[[], LiveFabric]:
+    """A fabric that is written down and not yet raised: a new one at each call."""
+    engine = ensure_engine(silent)
+
+    def planned() -> LiveFabric:
+        spec = {
+            "platform": "local",
+            "region": "local",
+            "country": "DE",
+            "residency": {"regimes": ["eu-gdpr"], "data_classes": ["public", "internal", "personal"]},
+            "model": {
+                "class": "chat-small",
+                "endpoint": {"url": model.url, "model": "scripted", "countries": ["DE"]},
+            },
+            "core_systems": {"orders": {"demo": True}},
+            "scope_classes": {
+                "orders-rw": {
+                    "core_system": "orders",
+                    "tools": ["orders.get", "stock.check", "orders.cancel", "orders.refund"],
+                }
+            },
+        }
+        fabric = LiveFabric(engine, tmp_path_factory.mktemp("a home with spaces"), spec)
+        fabric.write_spec()
+        return fabric
+
+    return planned
+
+
+@pytest.fixture(scope="session")
+def fabric(plan: Callable[[], LiveFabric]) -> Iterator[LiveFabric]:
+    """A fabric that is up; whoever changes it puts it back."""
+    fabric = plan()
+    done = fabric.raised()
+    try:
+        assert done.code == 0, done.said
+        yield fabric
+    finally:
+        fabric.destroy()
