@@ -43,7 +43,7 @@ def test_every_process_runs_under_the_supervisor_and_listens_on_loopback_alone(f
 def test_every_resource_lies_under_its_capability_and_is_named_after_it(fabric: LiveFabric) -> None:
     resources = {found["urn"]: found for found in fabric.state["deployment"]["resources"]}
     providers = [found for found in resources.values() if "/local:" in found["type"]]
-    assert len(providers) == 15
+    assert len(providers) == 14
     for found in providers:
         capability = resources[found["parent"]]
         assert capability["type"].startswith("loomstead:"), found["urn"]
