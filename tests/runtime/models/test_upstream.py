@@ -3,7 +3,7 @@ streams over a network are not."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,11 +20,11 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 @asynccontextmanager
-async def served(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    tasks: set[asyncio.Task[None]] = set()
+async def served(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncGenerator[int]:
+    tasks: list[asyncio.Task[None] | None] = []
 
     async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())
+        tasks.append(asyncio.current_task())
         try:
             await handler(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -37,9 +37,10 @@ async def served(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIt
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for task in tasks:
+        running = [task for task in tasks if task is not None]
+        for task in running:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
