@@ -76,7 +76,7 @@ class _Section(BaseModel):
 class Replica(_Section):
     """What bounds the agents' reads."""
 
-    connection_limit: int = Field(20, ge=1, le=1000)
+    connection_limit: int = Field(20, ge=1, le=90)  # the servers take 100
     statement_timeout_ms: int = Field(5000, ge=1, le=600_000)
 
 

@@ -14,10 +14,10 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from regions.manifest import Manifest
-from runtime.gateway.startup import load_manifest
 from runtime.identity.client import IdentityClient
 from runtime.identity.keys import read_key
 from runtime.settings import START_REFUSED, Settings, StartError, read_settings
+from runtime.startup import load_manifest
 from runtime.tasks.activities import Activities
 from runtime.tasks.messages import QUEUE
 from runtime.tasks.workflow import AgentTask

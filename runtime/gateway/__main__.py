@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from runtime.gateway.app import create_app
-from runtime.gateway.startup import load_manifest
 from runtime.settings import START_REFUSED, StartError, read_settings
+from runtime.startup import load_manifest
 
 
 def main() -> int:

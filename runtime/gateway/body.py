@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import Request
 
 from runtime.errors import Refused
-from runtime.tools.strict_json import JsonError, read_arguments
+from runtime.strict_json import JsonError, read_arguments
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -19,7 +19,7 @@ from runtime.identity.grant_types import ACCESS_TOKEN, CLIENT_CREDENTIALS, GRANT
 from runtime.identity.issuer import Identity, Minted, proof_missing
 from runtime.identity.jws import ALGORITHM
 from runtime.identity.tokens import IdentityClaims, TaskClaims
-from runtime.tools.strict_json import JsonError, read_arguments
+from runtime.strict_json import JsonError, read_arguments
 
 MAX_FORM_BYTES = 65_536
 

@@ -17,7 +17,7 @@ from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import ECKey
 from joserfc.util import urlsafe_b64decode
 
-from runtime.tools.strict_json import JsonError, read_result
+from runtime.strict_json import JsonError, read_result
 
 ALGORITHM = "ES256"
 MAX_BYTES = 16_384

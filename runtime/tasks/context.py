@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runtime.agents.definition import AgentDefinition
 from runtime.errors import Refused
+from runtime.strict_json import JsonError, read_result
 from runtime.tasks.states import Event, State
-from runtime.tools.strict_json import JsonError, read_result
 
 MAIL = "mail"
 

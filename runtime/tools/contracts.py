@@ -9,9 +9,9 @@ import httpx
 from regions.manifest import CoreSystem, Manifest
 from runtime.errors import Refused
 from runtime.single_flight import SingleFlight
+from runtime.strict_json import JsonError, read_result
 from runtime.tools.openapi import Contract, Operation
 from runtime.tools.schema import ContractError
-from runtime.tools.strict_json import JsonError, read_result
 
 FRESH_SECONDS = 5.0
 """How long a changed document may stay unseen."""

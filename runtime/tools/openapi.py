@@ -21,8 +21,8 @@ import jsonschema_rs
 import rfc8785
 
 from regions.canonical import digest
+from runtime.strict_json import JsonError, read_result
 from runtime.tools.schema import ContractError, Resolver, compiled
-from runtime.tools.strict_json import JsonError, read_result
 
 READ_METHODS = frozenset({"GET"})
 METHODS = READ_METHODS | {"POST", "PUT", "PATCH", "DELETE"}

@@ -34,7 +34,7 @@ CASES = [
         "a type",
         "connection_limit: 20",
         "connection_limit: many",
-        'postgres.replica.connection_limit: expected an integer ≥ 1 and ≤ 1000, got "many"',
+        'postgres.replica.connection_limit: expected an integer ≥ 1 and ≤ 90, got "many"',
     ),
     Case(
         "a typo",

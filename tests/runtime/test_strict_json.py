@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.tools.strict_json import JsonError, read_arguments, read_result
+from runtime.strict_json import JsonError, read_arguments, read_result
 
 BOTH = [read_arguments, read_result]
 
