@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from components.model_host.llama_server import parameters, threads
 
 
@@ -21,5 +23,8 @@ def test_prompts_are_shown_to_nobody() -> None:
     assert (settings.ui, settings.endpoint_slots) == (False, False)
 
 
-def test_it_uses_the_processors_it_may_use() -> None:
-    assert 1 <= threads() <= (os.cpu_count() or 1)
+@pytest.mark.parametrize(("cores", "used"), [(1, 1), (2, 1), (8, 7)])
+def test_it_leaves_a_core_to_the_rest_of_the_fabric(monkeypatch: pytest.MonkeyPatch, cores: int, used: int) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+
+    assert threads() == used
