@@ -6,6 +6,7 @@ writer takes everything that is pending into one commit, so the more wait, the l
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -21,8 +22,14 @@ ACQUIRE_SECONDS = 5.0
 RETRY_SECONDS = (0.05, 0.25, 1.0)
 """Pauses between the attempts at a commit; a restarted server is back within them."""
 
-# A pool of `runtime.database` says Refused where the server does not answer; a deadlock's victim may simply try again.
-_PASSING = (Refused, TimeoutError, asyncpg.exceptions.TransactionRollbackError)
+_PASSING = (
+    Refused,  # of a pool of `runtime.database`: the server does not answer
+    TimeoutError,  # the pool has no connection free
+    asyncpg.InterfaceError,  # the connection died between two commits, and the pool took it back
+    asyncpg.InternalClientError,  # it died within one: asyncpg rolls back before it has noticed
+    asyncpg.exceptions.TransactionRollbackError,  # a deadlock's victim
+)
+"""What may be gone at the next attempt."""
 _REFUSED_BY_CONTENT = (asyncpg.PostgresError, ContentError, ValueError, TypeError)
 
 
@@ -95,7 +102,8 @@ class Ledger:
                     size = min(COMMIT_SIZE, len(self._pending))
                     self._taken = [self._pending.popleft() for _ in range(size)]
                     await self._settle(self._taken)
-            await self._disconnect()
+            if self._conn is not None:
+                await self._pool.release(self._conn)
         except BaseException as error:
             for append in (*self._taken, *self._pending):
                 _fail(append, RuntimeError(f"the ledger's writer died: {error!r}"))
@@ -128,17 +136,19 @@ class Ledger:
                 async with self._conn.transaction():
                     attempted = await self._chains.extend(self._conn, entries, attempted)
             except _PASSING as error:
-                await self._disconnect()
+                self._drop()
                 if pause is None:
                     raise _unavailable(error) from error
                 await asyncio.sleep(pause)
             else:
                 return
 
-    async def _disconnect(self) -> None:
+    def _drop(self) -> None:
+        """The pool takes note of it and makes another one; one that died by itself it has taken back already."""
         conn, self._conn = self._conn, None
         if conn is not None:
-            await self._pool.release(conn)
+            with suppress(asyncpg.InterfaceError):
+                conn.terminate()
 
 
 def _unavailable(error: Exception) -> Refused:

@@ -79,7 +79,8 @@ async def test_an_append_with_a_connection_needs_its_transaction(ledger: Ledger,
 async def test_what_cannot_be_stored_fails_alone(ledger: Ledger, pool: asyncpg.Pool) -> None:
     surrogate = Entry(txn="surrogate", kind=Kind.TRANSITION, actor="\ud800")
     no_json = Entry(txn="no json", kind=Kind.TRANSITION, actor="worker", body={"n": object()})
-    appends = [step("good", 1), step("nul\0"), surrogate, no_json, step("good", 2, b"", "nul\0"), step("good", 3)]
+    nul, half = step("good", 2, b"", "nul\0"), step("good", 3, b"", "\ud800")
+    appends = [step("good", 1), step("nul\0"), surrogate, no_json, nul, half, step("good", 4)]
     results = await asyncio.gather(*map(ledger.append, appends), return_exceptions=True)
     assert [type(result) for result in results] == [
         type(None),
@@ -87,9 +88,10 @@ async def test_what_cannot_be_stored_fails_alone(ledger: Ledger, pool: asyncpg.P
         UnicodeEncodeError,
         TypeError,
         asyncpg.CharacterNotInRepertoireError,
+        asyncpg.DataError,
         type(None),
     ]
-    assert await stored(pool) == {"good": [1, 3]}
+    assert await stored(pool) == {"good": [1, 4]}
 
 
 async def test_entries_of_one_append_are_written_all_or_none(ledger: Ledger, pool: asyncpg.Pool) -> None:

@@ -62,15 +62,16 @@ async def test_a_database_killed_in_mid_append_loses_nothing_acknowledged(own_se
                 codes.add(error.code)
 
     async with opened(database, database.port) as (pool, ledger):
-        appending = [asyncio.create_task(keep_appending(ledger, task)) for task in range(8)]
-        await eventually(lambda: len(acknowledged) > 100)
-        await asyncio.to_thread(own_server.kill)
-        await eventually(lambda: len(refused) >= 8)
-        await asyncio.to_thread(own_server.start)
-        before = len(acknowledged)
-        await eventually(lambda: len(acknowledged) > before + 100)
-        back.set()
-        await asyncio.gather(*appending)
+        async with asyncio.TaskGroup() as appending:
+            for task in range(8):
+                appending.create_task(keep_appending(ledger, task))
+            await eventually(lambda: len(acknowledged) > 100)
+            await asyncio.to_thread(own_server.kill)
+            await eventually(lambda: len(refused) >= 8)
+            await asyncio.to_thread(own_server.start)
+            before = len(acknowledged)
+            await eventually(lambda: len(acknowledged) > before + 100)
+            back.set()
         written = Counter(n for chain in (await stored(pool)).values() for n in chain)
     assert codes == {"database_unavailable"}
     assert set(written.values()) == {1}
