@@ -71,6 +71,8 @@ class Process(Resource, module="local", name="Process"):
 class ProcessProvider(LocalProvider):
     """Keeps the process as described. ``pid`` and ``state`` in the outputs are what was seen last."""
 
+    identity = ("home", "process")
+
     def create(self, props: dict[str, Any]) -> CreateResult:
         return CreateResult(f"{Path(props['home']).name}/{props['process']}", _ensure(props))
 

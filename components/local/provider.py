@@ -16,6 +16,8 @@ class LocalProvider(ResourceProvider):
     """
 
     serialize_as_secret_always = False
+    identity = ("home",)
+    """Inputs that make it another object: the old one is deleted first."""
 
     def configure(self, req: ConfigureRequest) -> None:
         # An error reaches the engine as the call's status; grpc would print its traceback as well.
@@ -28,9 +30,9 @@ class LocalProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         wanted = {key: value for key, value in _news.items() if key != PROVIDER_KEY}
         changed = [key for key, value in wanted.items() if _olds.get(key) != value]
-        moved = "home" in changed
+        other = [key for key in self.identity if key in changed]
         return DiffResult(
             changes=bool(changed) or not self.healthy(wanted, _olds),
-            replaces=["home"] if moved else [],
+            replaces=other,
             delete_before_replace=True,
         )

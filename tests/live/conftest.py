@@ -3,14 +3,25 @@
 It stands in a home with spaces, apart from the fabric that whoever runs the tests may have up.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
 from pathlib import Path
 
+import httpx
 import pytest
+import yaml
+from standardwebhooks import Webhook
 
+from runtime.identity.client import IdentityClient
+from runtime.identity.keys import read_key
 from scripts.engine import ensure_engine
 from tests.fakes.model_server import ScriptedModel
+from tests.fixtures.desk import AGENT
 from tests.fixtures.fabric import LiveFabric, silent
+from tests.fixtures.office import Office
+from tests.fixtures.psql import answer
+
+_numbers = count(9001)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,3 +79,31 @@ def fabric(plan: Callable[[], LiveFabric]) -> Iterator[LiveFabric]:
         yield fabric
     finally:
         fabric.destroy()
+
+
+@pytest.fixture
+async def office(fabric: LiveFabric) -> AsyncIterator[Office]:
+    """Those who write to ``fabric`` and decide in it; the demo's agent is deployed."""
+    manifest, secrets = fabric.manifest, fabric.home / "secrets"
+    async with httpx.AsyncClient(base_url=manifest.endpoints.gateway, timeout=30, trust_env=False) as http:
+        worker, person = (
+            IdentityClient(http, manifest.identities.issuer, name, read_key(secrets / f"{name}.jwk"))
+            for name in ("worker", "operator")
+        )
+        webhook = Webhook((secrets / "webhook.key").read_text().strip())
+        deployed = await http.put("/agents/order-desk", json=yaml.safe_load(AGENT.read_text()), auth=person.auth())
+        deployed.raise_for_status()
+        yield Office(http, worker, person, webhook)
+
+
+@pytest.fixture
+def new_order(fabric: LiveFabric) -> Callable[[], str]:
+    """Puts an order of 129.00 into the order system that no other test knows; its number."""
+
+    def ordered() -> str:
+        number = str(next(_numbers))
+        row = f"INSERT INTO orders VALUES ('{number}', 1, 'PUMP-3', 'delayed', 12900)"  # noqa: S608
+        answer(fabric.primary("orders"), "core_writer", row)
+        return number
+
+    return ordered

@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psutil
 import pytest
@@ -138,13 +139,41 @@ def test_ports_are_remembered(fabric: LiveFabric) -> None:
     assert set(fabric.ports) == {"primary", "replica", "temporal", "temporal-ui", "orders", "gateway"}
 
 
-def test_a_wrong_stack_file_creates_nothing(plan: Callable[[], LiveFabric]) -> None:
+def test_a_second_up_at_the_same_time_is_refused(fabric: LiveFabric) -> None:
+    locks = fabric.root / "pulumi" / ".pulumi" / "locks"
+    with fabric.start_up() as up:
+        until(lambda: any(locks.rglob("*.json")))
+        second = fabric.up()
+        up.communicate()
+
+    assert up.returncode == 0
+    assert second.code != 0
+    assert "the stack is currently locked by 1 lock" in second.said
+    assert str(up.pid) in second.said
+
+
+FAR = {"class": "chat-small", "endpoint": {"url": "http://127.0.0.1:1/v1", "model": "far", "countries": ["US"]}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"postgres": {"replica": {"connection_limit": "many"}}}, "loomstead:fabric.postgres.replica.connection_limit"),
+        ({"platform": "aws"}, "aws is not built yet"),
+        ({"model": FAR}, "loomstead:fabric.model.endpoint: refused by eu-gdpr/process"),
+        ({"model": {"class": "chat-small", "gguf": "/nowhere/own.gguf"}}, "/nowhere/own.gguf is not there"),
+    ],
+    ids=["wrong type", "platform", "residency", "weights"],
+)
+def test_a_stack_file_that_is_refused_creates_nothing(
+    plan: Callable[[], LiveFabric], changes: dict[str, Any], words: str
+) -> None:
     fabric = plan()
-    fabric.write_spec(postgres={"replica": {"connection_limit": "many"}})
+    fabric.write_spec(**changes)
     done = fabric.raised()
 
     assert done.code != 0
-    assert "loomstead:fabric.postgres.replica.connection_limit" in done.said
+    assert words in done.said
     assert "Traceback" not in done.said
     assert not fabric.home.exists()
 
@@ -152,9 +181,7 @@ def test_a_wrong_stack_file_creates_nothing(plan: Callable[[], LiveFabric]) -> N
 def test_an_up_that_is_killed_half_way_goes_on_where_it_was(plan: Callable[[], LiveFabric]) -> None:
     fabric = plan()
     fabric.pulumi("stack", "select", "--create", "local")
-    with fabric.start(
-        "up", "--stack", "local", "--config-file", str(fabric.stack_file), "--yes", "--skip-preview"
-    ) as up:
+    with fabric.start_up() as up:
         until(lambda: fabric.supervisor.status("primary").state is State.RUNNING)
         os.killpg(up.pid, signal.SIGKILL)
     try:

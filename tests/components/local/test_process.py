@@ -155,7 +155,8 @@ def test_deleting_without_a_supervisor_ends_the_process_too(web: dict[str, Any],
     assert not alive([orphan])
 
 
-def test_another_home_is_another_process(web: dict[str, Any]) -> None:
-    result = provider.diff("id", created(web), {**web, "home": "/elsewhere/local"})
+@pytest.mark.parametrize(("key", "value"), [("home", "/elsewhere/local"), ("process", "other")])
+def test_another_home_or_name_is_another_process(web: dict[str, Any], key: str, value: str) -> None:
+    result = provider.diff("id", created(web), {**web, key: value})
 
-    assert (result.replaces, result.delete_before_replace) == (["home"], True)
+    assert (result.replaces, result.delete_before_replace) == ([key], True)
