@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from runtime.errors import Refused
-from runtime.ledger.chain import Chains, Head
+from runtime.ledger.chain import Chains, Work
 from runtime.ledger.content import ContentError, SubjectKeys
 from runtime.ledger.record import Entry, now
 
@@ -78,7 +78,7 @@ class Ledger:
             raise RuntimeError("append with conn needs an open transaction: the heads are locked in it")
         elif entries:
             at = now()
-            await self._chains.extend(conn, [(at, entry) for entry in entries])
+            await self._chains.extend(conn, Work([(at, entry) for entry in entries]))
 
     def submit(self, *entries: Entry) -> asyncio.Future[None]:
         """Queues ``entries``; the future is done when they are durable. Cancelling it does not take them back."""
@@ -128,13 +128,12 @@ class Ledger:
                     append.done.set_result(None)
 
     async def _commit(self, entries: list[tuple[str, Entry]]) -> None:
-        attempted: Head | None = None
+        work = Work(entries)
         for pause in (*RETRY_SECONDS, None):
             try:
                 if self._conn is None:
                     self._conn = await self._pool.acquire(timeout=ACQUIRE_SECONDS)
-                async with self._conn.transaction():
-                    attempted = await self._chains.extend(self._conn, entries, attempted)
+                await self._chains.commit(self._conn, work)
             except _PASSING as error:
                 self._drop()
                 if pause is None:
