@@ -7,5 +7,6 @@ pytest_plugins = [
     "tests.fixtures.orders",
     "tests.fixtures.bench",
     "tests.fixtures.gateway",
+    "tests.fixtures.installed",
     "tests.fixtures.desk",
 ]

@@ -17,18 +17,21 @@ def main() -> int:
     try:
         settings = read_settings()
         manifest = load_manifest(settings)
+        app = create_app(settings, manifest)
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         return START_REFUSED
     address = urlsplit(manifest.endpoints.gateway)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, manifest),
+            app,
             host=address.hostname or "127.0.0.1",
             port=address.port or 80,
             loop="uvloop",
             http="httptools",
+            ws="none",
             lifespan="on",
+            proxy_headers=False,
             access_log=False,
             log_config=None,
             server_header=False,

@@ -1,16 +1,14 @@
 """The one application: every part made once, wired here and nowhere else.
 
-create_app(settings, manifest)   ASGI: the model path in front, FastAPI behind it
+create_app(settings, manifest)   ASGI: the model path in front, FastAPI behind it; raises StartError
 Gateway                          what routers find at ``request.app.state.gateway``
 """
 
 import asyncio
-import base64
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -26,6 +24,7 @@ from runtime.approvals import Approvals
 from runtime.database import connect
 from runtime.errors import CODES, Refused
 from runtime.gateway import agents, approvals, oauth, tasks, tools, triggers
+from runtime.gateway.secrets import ROLE, Secrets
 from runtime.grants.grant import Grants
 from runtime.grants.lease import Leases
 from runtime.identity.issuer import Identity
@@ -34,7 +33,7 @@ from runtime.ledger.content import SubjectKeys
 from runtime.ledger.writer import Ledger
 from runtime.models.calls import ModelCalls, ModelPath
 from runtime.models.upstream import HttpUpstream
-from runtime.settings import Settings, StartError
+from runtime.settings import Settings
 from runtime.tasks.dispatch import Dispatcher, TemporalOrchestrator
 from runtime.tasks.store import Tasks
 from runtime.tasks.views import Views
@@ -43,7 +42,6 @@ from runtime.tools.contracts import Contracts, core_client
 
 log = logging.getLogger(__name__)
 
-ROLE = "gateway"
 POOL_SIZE = 16
 _ROUTING_CODES = {CODES[code][0]: code for code in ("not_found", "method_not_allowed")}
 
@@ -69,14 +67,15 @@ class Gateway:
 
 
 def create_app(settings: Settings, manifest: Manifest) -> ModelPath:
-    """The application for a verified Manifest; its parts are opened when the server starts it."""
+    """The application for a verified Manifest, its parts opened when the server starts it; raises ``StartError``."""
+    secrets = Secrets.load(settings.secrets)
     app = FastAPI(title="Loomstead gateway", version="1", docs_url=None, redoc_url=None)
     path = ModelPath(app)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
-            app.state.gateway, path.calls = await _open(settings, manifest, stack)
+            app.state.gateway, path.calls = await _open(settings, secrets, manifest, stack)
             yield
 
     app.router.lifespan_context = lifespan
@@ -91,7 +90,9 @@ def create_app(settings: Settings, manifest: Manifest) -> ModelPath:
     return path
 
 
-async def _open(settings: Settings, manifest: Manifest, stack: AsyncExitStack) -> tuple[Gateway, ModelCalls]:
+async def _open(
+    settings: Settings, secrets: Secrets, manifest: Manifest, stack: AsyncExitStack
+) -> tuple[Gateway, ModelCalls]:
     """Everything opened; ``stack`` closes it in the opposite order."""
     endpoints = manifest.endpoints
     pool = await connect(
@@ -99,14 +100,14 @@ async def _open(settings: Settings, manifest: Manifest, stack: AsyncExitStack) -
         endpoints.primary_port,
         endpoints.database,
         ROLE,
-        settings.secrets / f"{ROLE}.pgpass",
+        secrets.passfile,
         size=POOL_SIZE,
     )
     stack.push_async_callback(pool.close)
-    subject_keys = SubjectKeys(read_secret(settings.secrets / "subjects.key"))
-    ledger = Ledger(pool, read_secret(settings.secrets / "ledger.key"), subject_keys)
+    subject_keys = SubjectKeys(secrets.subjects)
+    ledger = Ledger(pool, secrets.ledger, subject_keys)
     grants = Grants(pool, ledger)
-    identity = Identity.load(manifest, settings.secrets, pool, grants, ledger)
+    identity = Identity(manifest, secrets.issuer, pool, grants, ledger)
     checkpointer = Checkpointer(pool, identity.keys.signing, settings.checkpoints)
     await checkpointer.start()
     stack.push_async_callback(checkpointer.close)
@@ -131,7 +132,7 @@ async def _open(settings: Settings, manifest: Manifest, stack: AsyncExitStack) -
         tasks=Tasks(pool, ledger, grants, registry, manifest),
         views=Views(pool, registry, contracts),
         orchestrator=orchestrator,
-        webhook=triggers.read_webhook(settings.secrets),
+        webhook=secrets.webhook,
     )
     _run(Dispatcher(pool, orchestrator).run, stack)
     return gateway, await _model_calls(gateway, stack)
@@ -156,14 +157,6 @@ def _run(work: Callable[[], Coroutine[Any, Any, None]], stack: AsyncExitStack) -
             await task
 
     stack.push_async_callback(end)
-
-
-def read_secret(path: Path) -> bytes:
-    """The bytes of a base64 file of the secrets folder; raises ``StartError``."""
-    try:
-        return base64.b64decode(path.read_bytes(), validate=False)
-    except (OSError, ValueError) as error:
-        raise StartError(f"{path}: the secret cannot be read: {type(error).__name__}; `pulumi up` makes it") from None
 
 
 async def _healthz() -> dict[str, str]:

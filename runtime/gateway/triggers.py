@@ -1,6 +1,5 @@
 """``POST /triggers/{agent}/{trigger}``: a signed event opens a task (https://www.standardwebhooks.com)."""
 
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -8,7 +7,6 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from runtime.errors import Refused
 from runtime.gateway.body import read_body
-from runtime.settings import StartError
 from runtime.tasks.context import Mail, read
 
 MAX_BODY = 65_536
@@ -16,15 +14,6 @@ MAX_BODY = 65_536
 MAX_WEBHOOK_ID = 200
 
 router = APIRouter()
-
-
-def read_webhook(secrets: Path) -> Webhook:
-    """The verifier of signatures, by the stack's ``webhook.key`` (base64); raises ``StartError``."""
-    path = secrets / "webhook.key"
-    try:
-        return Webhook(path.read_text().strip())
-    except (OSError, ValueError, RuntimeError) as error:
-        raise StartError(f"{path}: the key cannot be read: {type(error).__name__}; `pulumi up` makes it") from None
 
 
 @router.post("/triggers/{agent}/{trigger}", status_code=202)

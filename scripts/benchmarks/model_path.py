@@ -30,7 +30,7 @@ from regions.catalogue import load_catalogue
 from regions.manifest import Client, Endpoints, Identities, Limits, Manifest, ModelEndpoint
 from regions.signature import sign_manifest
 from runtime.database import connect
-from runtime.gateway.app import read_secret
+from runtime.gateway.secrets import read_secret
 from runtime.grants.grant import Grant, Grants
 from runtime.identity.client import IdentityClient
 from runtime.identity.keys import IssuerKeys
