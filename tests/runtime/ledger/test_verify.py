@@ -20,6 +20,7 @@ from runtime.ledger.record import GENESIS, hash_of, mac_of, parse
 from runtime.ledger.source import export
 from runtime.ledger.verify import FINDINGS, Report, Trust, Verdict, verify, verify_export
 from runtime.ledger.writer import Ledger
+from tests.fixtures.postgres import Database
 from tests.runtime.ledger.conftest import LEDGER_KEY, SUBJECTS_KEY, step
 
 on_one_export = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -36,6 +37,17 @@ def verdicts(report: Report) -> tuple[bool, bool]:
 
 async def test_an_untouched_ledger_has_both_verdicts(recorded: Ledger, pool: asyncpg.Pool, trust: Trust) -> None:
     assert await check(pool, trust) == Report(tasks=3, records=12, contents=6, checkpoints=2)
+
+
+async def test_a_role_that_may_only_read_is_enough(
+    recorded: Ledger, database: Database, trust: Trust, tmp_path: Path
+) -> None:
+    conn = await asyncpg.connect(database.dsn("auditor"))
+    try:
+        assert await verify(conn, trust) == Report(tasks=3, records=12, contents=6, checkpoints=2)
+        await export(conn, tmp_path / "export.db")
+    finally:
+        await conn.close()
 
 
 async def test_records_after_the_last_checkpoint_are_no_fault(
