@@ -3,18 +3,32 @@
 import sys
 
 import typer
-from rich.console import Console
 
+from components.spec import ResidencyRefused
+from regions.boundary import ResidencyError
+from regions.catalogue import CatalogueError
 from regions.documents import DocumentError
-from scripts.cli import agents, fabric, ledger, tasks
+from runtime.settings import StartError
+from scripts.cli import agents, fabric, ledger, status, tasks
+from scripts.cli.output import print_error
 from scripts.cli.place import CommandError
 from scripts.engine import EngineError
 from scripts.weights import WeightsError
 
+PUT_RIGHT_BY_PEOPLE = (
+    CatalogueError,
+    DocumentError,
+    EngineError,
+    ResidencyError,
+    ResidencyRefused,
+    StartError,
+    WeightsError,
+)
+
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Governed agents in any region.")
 app.command()(fabric.up)
 app.command()(fabric.down)
-app.command()(fabric.status)
+app.command()(status.status)
 app.add_typer(agents.agents, name="agent")
 app.add_typer(tasks.tasks, name="task")
 app.command()(tasks.trace)
@@ -25,9 +39,12 @@ app.command()(fabric.schema)
 
 
 def main() -> None:
-    """Entry point: what a person can put right is one sentence on standard error and exit code 1."""
+    """Entry point: what a person can put right is a few lines on standard error, and no traceback."""
     try:
         app()
-    except (CommandError, DocumentError, EngineError, WeightsError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, markup=True, soft_wrap=True)
+    except CommandError as error:
+        print_error(str(error))
+        sys.exit(error.code)
+    except PUT_RIGHT_BY_PEOPLE as error:
+        print_error(str(error))
         sys.exit(1)

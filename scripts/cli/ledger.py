@@ -11,6 +11,7 @@ import asyncpg
 import typer
 from rich.text import Text
 
+from runtime.gateway.secrets import read_secret
 from runtime.identity.keys import IssuerKeys
 from runtime.ledger.source import export
 from runtime.ledger.verify import Report, Trust, verify, verify_export
@@ -57,8 +58,8 @@ def export_ledger(
 
 async def _verify(place: Place, exported: Path | None) -> Report:
     trust = Trust(
-        ledger_key=place.secret("ledger.key"),
-        subjects_key=place.secret("subjects.key"),
+        ledger_key=read_secret(place.secrets / "ledger.key"),
+        subjects_key=read_secret(place.secrets / "subjects.key"),
         issuer_keys=IssuerKeys.load(place.secrets).accepted,
         checkpoints=place.folder / "checkpoints",
     )

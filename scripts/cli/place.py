@@ -1,55 +1,70 @@
 """Which fabric a command is about: the stack, where its state lies, and its Manifest."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.naming import stack_file, stack_home
 from regions.manifest import Manifest
 from regions.signature import SignatureError, verify_manifest
 
-REPOSITORY = Path(__file__).parents[2]
+DEFAULT_STACK = "local"
 
 
 class CommandError(Exception):
-    """A command cannot go on; the message says what, where, and what to do."""
+    """A command cannot go on; the message says what, where, and what to do. ``code``: the command's exit code."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True)
 class Place:
-    """``home``: ``$LOOMSTEAD_HOME``, else ``.loomstead`` in the repository. ``stack``: its name."""
+    """``folder``: the stack's state. ``stack_file``: what it is raised from."""
 
-    home: Path
     stack: str
+    folder: Path
+    stack_file: Path
 
     @classmethod
-    def of(cls, stack: str) -> "Place":
-        return cls(Path(os.environ.get("LOOMSTEAD_HOME") or REPOSITORY / ".loomstead").absolute(), stack)
+    def of(cls, stack: str, config_file: Path | None = None) -> "Place":
+        """Raises ``CommandError`` where no stack file has that name."""
+        file = config_file or stack_file(stack)
+        if not file.is_file():
+            known = sorted(path.stem.removeprefix("Pulumi.") for path in file.parent.glob("Pulumi.*.yaml"))
+            raise CommandError(
+                f"There is no stack {stack!r}: {file} is not there. "
+                + (f"Stacks here: {', '.join(known)}." if known else "Give one with --config-file.")
+            )
+        return cls(stack, stack_home(stack), file.absolute())
 
     @property
-    def folder(self) -> Path:
-        return self.home / self.stack
+    def home(self) -> Path:
+        """``$LOOMSTEAD_HOME``."""
+        return self.folder.parent
 
     @property
     def secrets(self) -> Path:
         return self.folder / "secrets"
 
     @property
-    def stack_file(self) -> Path:
-        return REPOSITORY / "stacks" / f"Pulumi.{self.stack}.yaml"
+    def option(self) -> str:
+        """What a further command about this stack needs on its line."""
+        return "" if self.stack == DEFAULT_STACK else f" -s {self.stack}"
 
     def manifest(self) -> Manifest:
-        """The stack's Manifest, verified with the deployer's key; raises ``CommandError``."""
+        """The stack's Manifest, verified with the deployer's public key; raises ``CommandError``."""
+        path = self.folder / "manifest.json"
         try:
-            document = json.loads((self.folder / "manifest.json").read_bytes())
-            key = json.loads((self.secrets / "manifest.jwk").read_bytes())
-            return verify_manifest(document, key)
+            key = json.loads((self.secrets / "manifest.public.jwk").read_bytes())
+            return verify_manifest(json.loads(path.read_bytes()), key)
         except FileNotFoundError as missing:
             raise CommandError(
-                f"Stack {self.stack!r} is not up: there is no {missing.filename}. "
-                f"`loomstead up -s {self.stack}` raises it."
+                f"Stack {self.stack!r} is not up, or not wholly: there is no {missing.filename}. "
+                f"`loomstead up{self.option}` raises it."
             ) from None
+        except OSError as error:
+            raise CommandError(f"{error.filename} cannot be read: {error.strerror}. Whose stack is it?") from None
         except (SignatureError, ValueError) as error:
-            raise CommandError(
-                f"{self.folder / 'manifest.json'}: {error}. `loomstead up -s {self.stack}` writes it anew."
-            ) from error
+            raise CommandError(f"{path}: {error}. `loomstead up{self.option}` writes it anew.") from error

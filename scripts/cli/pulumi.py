@@ -3,6 +3,8 @@
 import fcntl
 import json
 import os
+import signal
+import socket
 import subprocess
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -11,14 +13,20 @@ from urllib.parse import unquote, urlsplit
 
 import psutil
 
-from scripts.cli.place import REPOSITORY, CommandError, Place
+from components.local.orphans import alive
+from components.naming import REPOSITORY
+from scripts.cli.output import errors
+from scripts.cli.place import CommandError, Place
 from scripts.engine import Engine, environment
+
+INTERRUPTED = 130
+"""What shells say of a program that Ctrl-C ended."""
 
 
 @contextmanager
 def alone(place: Place, command: str) -> Generator[None]:
     """Keep a second ``up`` or ``down`` of this stack out; the kernel drops the lock with its holder."""
-    place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    place.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (place.home / f"{place.stack}.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,48 +43,102 @@ def alone(place: Place, command: str) -> Generator[None]:
 
 
 class Pulumi:
-    """``config_file``: the stack file to use instead of ``stacks/Pulumi.<stack>.yaml``."""
+    """One stack in the engine; every method raises ``CommandError`` when the engine does not succeed.
 
-    def __init__(self, engine: Engine, place: Place, config_file: Path | None = None) -> None:
+    What it did stays then, and the next run goes on from there.
+    """
+
+    def __init__(self, engine: Engine, place: Place) -> None:
         self._place = place
-        self._environment = {**os.environ, **environment(engine, place.home)}
-        self._config = ["--config-file", str(config_file.absolute())] if config_file else []
+        own = {"LOOMSTEAD_STACK_FILE": str(place.stack_file)}
+        self._environment = {**os.environ, **environment(engine, place.home), **own}
 
     def up(self) -> None:
-        """Raises ``CommandError`` when the engine does not succeed; what it did stays and the next run goes on."""
-        self._clear_stale_lock()
-        self._run(["stack", "select", "--create", self._place.stack], quiet=True)
-        self._run(["up", "--stack", self._place.stack, "--yes", "--skip-preview", *self._config])
+        self._update("up")
 
     def destroy(self) -> None:
-        self._clear_stale_lock()
-        self._run(["destroy", "--stack", self._place.stack, "--yes", "--skip-preview", *self._config])
+        self._update("destroy")
+
+    def _update(self, command: str) -> None:
+        self._clear_stale_locks()
+        self._run(["stack", "select", "--create", self._place.stack], quiet=True)
+        file = str(self._place.stack_file)
+        self._run([command, "--stack", self._place.stack, "--config-file", file, "--yes", "--skip-preview"])
 
     def _run(self, arguments: Sequence[str], *, quiet: bool = False) -> None:
-        command = ["pulumi", *arguments, "--non-interactive", "--cwd", str(REPOSITORY)]
-        done = subprocess.run(command, env=self._environment, capture_output=quiet, text=True)
-        if done.returncode:
-            said = f"\n{done.stdout}{done.stderr}" if quiet else ""
+        output = subprocess.PIPE if quiet else None
+        process = subprocess.Popen(
+            ["pulumi", *arguments, "--non-interactive", "--cwd", str(REPOSITORY)],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT if quiet else None,
+            text=True,
+            process_group=0,
+        )
+        with process:
+            said, interrupted = _wait(process)
+        what = f"`pulumi {arguments[0]}` of stack {self._place.stack!r}"
+        if interrupted:
+            raise CommandError(f"{what} was interrupted; run this again and it goes on from there.", INTERRUPTED)
+        if process.returncode:
             raise CommandError(
-                f"`pulumi {arguments[0]}` of stack {self._place.stack!r} ended with {done.returncode}.{said} "
+                f"{what} ended with {process.returncode}. {said}"
                 "What it did is kept: put right what it names above, and run this again."
             )
 
-    def _clear_stale_lock(self) -> None:
-        """An engine that was killed leaves its lock behind; one that runs is left alone."""
+    def _clear_stale_locks(self) -> None:
+        """Remove the locks of engines of this machine that were killed; raises ``CommandError`` for any other.
+
+        The engine names them ``.pulumi/locks/organization/<project>/<stack>/<id>.json`` (pulumi, backend/diy/lock.go)
+        and waits for none of them: it refuses while there is one.
+        """
         backend = Path(unquote(urlsplit(self._environment["PULUMI_BACKEND_URL"]).path))
         for lock in backend.glob(f".pulumi/locks/organization/*/{self._place.stack}/*.json"):
-            holder = json.loads(lock.read_bytes())
-            if _is_engine(holder.get("pid", 0)):
+            try:
+                holder = json.loads(lock.read_bytes())
+                pid, host, since = int(holder["pid"]), holder["hostname"], holder["timestamp"]
+            except FileNotFoundError:
+                continue
+            except (ValueError, KeyError, TypeError) as error:
                 raise CommandError(
-                    f"A `pulumi` (process {holder['pid']}, since {holder.get('timestamp')}) works on stack "
-                    f"{self._place.stack!r}. Wait for its end, then run this again."
+                    f"{lock} is no lock of the engine ({error}). If no `pulumi` works on this stack, remove it."
+                ) from error
+            if host != socket.gethostname():
+                raise CommandError(
+                    f"A `pulumi` on {host} (process {pid}, since {since}) holds stack {self._place.stack!r}. "
+                    f"Wait for its end. If it was killed there, remove {lock}."
                 )
-            lock.unlink()
+            if _is_engine(pid):
+                raise CommandError(
+                    f"A `pulumi` (process {pid}, since {since}) works on stack {self._place.stack!r}. "
+                    "Wait for its end, then run this again."
+                )
+            lock.unlink(missing_ok=True)
+
+
+def _wait(process: subprocess.Popen[str]) -> tuple[str, bool]:
+    """What the engine said, where it was caught, and whether a person interrupted it.
+
+    The engine is in a process group of its own and hears of Ctrl-C from here alone: the first lets it end what is under
+    way and write its state, the second ends it at once.
+    """
+    interrupted = False
+    while True:
+        try:
+            said, _ = process.communicate()
+        except KeyboardInterrupt:
+            if not interrupted:
+                errors.print("\nStopping when what is under way has ended; Ctrl-C again stops at once.")
+            process.send_signal(signal.SIGINT)
+            interrupted = True
+        else:
+            return said or "", interrupted
 
 
 def _is_engine(pid: int) -> bool:
     try:
-        return "pulumi" in psutil.Process(pid).name()
+        process = psutil.Process(pid)
+        return "pulumi" in process.name() and alive([process]) != []
     except psutil.NoSuchProcess:
         return False

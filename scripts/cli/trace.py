@@ -1,184 +1,257 @@
 """A task's ledger as a story: what was offered, what the model thought and picked, what the rails bound, what was read.
 
-Everything shown comes from ledger records; the model's own summary is labelled as its words.
+Everything shown comes from ledger records (docs/contract.md §8); the model's own summary is labelled as its words.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.padding import Padding
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-Record = dict[str, Any]
-"""One ledger record as ``GET /tasks/{txn}/trace`` gives it: contract §8, ``content`` decrypted (None where erased)."""
+from runtime.ledger.record import Kind
+from runtime.ledger.trace import ContentState
+from runtime.tasks.states import State
+from scripts.cli.output import plain
 
-_STATE_STYLES = {
-    "finished": "green",
-    "awaiting_approval": "yellow",
-    "handed_over": "magenta",
-    "stopped": "red",
-    "taken_over": "cyan",
+Record = Mapping[str, Any]
+"""As ``GET /tasks/{txn}/trace`` gives it: ``runtime.ledger.trace.TraceRecord``."""
+Row = tuple[str, Text]
+"""A label and what it says."""
+
+STATE_STYLES = MappingProxyType(
+    {
+        State.FINISHED: "green",
+        State.AWAITING_APPROVAL: "yellow",
+        State.HANDED_OVER: "magenta",
+        State.TAKEN_OVER: "cyan",
+        State.STOPPED: "red",
+    }
+)
+LABEL_WIDTH = 9
+LONGEST = 600
+"""Characters of one piece of raw data; ``--json`` has the rest."""
+_WITHOUT_CONTENT = {
+    ContentState.ERASED: Text("erased: the data subject's key is gone", "dim"),
+    ContentState.DAMAGED: Text("damaged: `loomstead ledger verify` says more", "bold red"),
 }
 
 
-class Story:
-    """Rich renderable of one task and its records."""
+@dataclass
+class Turn:
+    """One model turn. ``proposed``: the arguments that the model gave. ``effects``: of its tools, read or write."""
 
-    def __init__(self, task: dict[str, Any], records: Sequence[Record]) -> None:
+    step: int
+    records: list[Record] = field(default_factory=list)
+    proposed: Mapping[str, Any] = field(default_factory=dict)
+    effects: dict[str, str] = field(default_factory=dict)
+
+
+class Story:
+    """Rich renderable of one task, as ``GET /tasks/{txn}`` gives it, and its records."""
+
+    def __init__(self, task: Mapping[str, Any], records: Sequence[Record]) -> None:
         self._task, self._records = task, records
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         task = self._task
-        state = Text(task["state"], style=_STATE_STYLES.get(task["state"], "bold"))
-        yield Text.assemble(("Task ", "bold"), (task["txn"], "bold"), f" · {task['agent']} · ", state)
-        for step, records in groupby(self._records, key=lambda record: record["step"]):
-            yield from _step(step, list(records))
+        state = Text(task["state"], STATE_STYLES.get(task["state"], "bold"))
+        yield Text.assemble((f"Task {task['txn']}", "bold"), f" · {task['agent']} version {task['version']} · ", state)
+        for turn in _turns(self._records):
+            rows = [row for record in turn.records for row in _rows(record, turn)]
+            if turn.step and rows:
+                yield Text(f"Turn {turn.step}", "bold")
+            yield _grid(rows)
         yield Rule(style="dim")
-        yield _row("outcome", Text(task["outcome"] or "nothing done yet"), note="from the ledger")
-        if task.get("model_summary"):
-            yield _row("summary", Text(task["model_summary"], style="italic"), note="the model's own words")
+        yield _grid(self._end())
+
+    def _end(self) -> Iterator[Row]:
+        effects = plain(self._task["outcome"]).replace("; ", "\n") or "no write was asked for"
+        yield "outcome", _noted(Text(effects), "from the ledger's rows")
+        if self._task.get("model_summary"):
+            yield "summary", _noted(_text(self._task["model_summary"], "italic"), "the model's own words")
 
 
-def _step(step: int, records: list[Record]) -> Iterable[RenderableType]:
-    if step:
-        yield Text(f"Turn {step}", style="bold")
+def arguments(given: Mapping[str, Any]) -> str:
+    """``order_id="4711" amount_cents=12900``."""
+    return " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in given.items())
+
+
+def _turns(records: Sequence[Record]) -> list[Turn]:
+    """A record that belongs to no step (a token, a word about the grant) is told where it happened."""
+    turns = [Turn(0)]
     for record in records:
-        describe = _DESCRIBE.get(record["kind"])
-        if describe is not None:
-            yield from describe(record)
+        if record["step"] > turns[-1].step:
+            turns.append(Turn(record["step"]))
+        turns[-1].records.append(record)
+    return turns
 
 
-def _row(label: str, value: RenderableType, note: str = "") -> RenderableType:
+def _grid(rows: Iterable[Row]) -> Table:
     grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=10, style="dim", justify="right", no_wrap=True)
+    grid.add_column(width=LABEL_WIDTH, style="dim", justify="right", no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row(label, Group(value, Text(f"({note})", style="dim")) if note else value)
-    return Padding(grid, (0, 0, 0, 1))
+    for label, text in rows:
+        grid.add_row(label, text)
+    return grid
 
 
-def _content(record: Record) -> Any:
-    """The record's content as JSON where it is JSON, as text elsewhere, None where it was erased."""
-    content = record.get("content")
-    if not isinstance(content, str):
-        return content
-    try:
-        return json.loads(content)
-    except ValueError:
-        return content
+def _rows(record: Record, turn: Turn) -> Iterable[Row]:
+    describe = _DESCRIBE.get(record["kind"])
+    return describe(record, turn) if describe else ()
 
 
-def _compact(value: Any, limit: int = 400) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+def _text(value: Any, style: str = "", longest: int = LONGEST) -> Text:
+    """Text as it is, anything else as JSON; both without what a terminal would obey."""
+    text = plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).strip()
+    return Text(text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)", style)
 
 
-def _opened(record: Record) -> Iterable[RenderableType]:
-    event = _content(record)
+def _noted(text: Text, note: str) -> Text:
+    return text.append(f"\n({plain(note)})", "not italic not bold dim")
+
+
+def _missing(record: Record) -> Text | None:
+    """What is said where the record has no content to show."""
+    return _WITHOUT_CONTENT.get(record["content_state"])
+
+
+def _opened(record: Record, turn: Turn) -> Iterator[Row]:
+    event = record["content"]
     if not isinstance(event, dict):
-        yield _row("event", Text("erased" if event is None else _compact(event)))
+        yield "event", _missing(record) or _text(event)
         return
-    head = " · ".join(str(event[key]) for key in ("from", "subject") if event.get(key))
-    yield _row(
-        "mail", Text(_compact(event.get("text", ""), 1200), style="cyan"), note=f"untrusted · {head}".rstrip(" ·")
-    )
+    head = [str(event[key]) for key in ("from", "subject") if event.get(key)]
+    text = _text(event.get("text", ""), "cyan", 2 * LONGEST)
+    yield record["body"]["trigger"], _noted(text, " · ".join(["untrusted", *head]))
 
 
-def _model_call(record: Record) -> Iterable[RenderableType]:
-    body, content = record["body"], _content(record)
-    where = f"{body.get('endpoint', '?')} in {', '.join(body.get('countries', []))}"
+def _model_call(record: Record, turn: Turn) -> Iterator[Row]:
+    body = record["body"]
     if record["decision"] == "refused":
-        yield _row("model", Text(f"refused: {record['rule']}", style="red"))
+        yield "refused", _text(f"no model was asked: {body.get('code')}, by {record['rule']}", "bold red")
         return
-    offered = ", ".join(_offered(content)) or "no tools"
-    yield _row("offered", Text(offered), note=f"{where}, allowed by {record['rule']}")
+    where = f"{body['endpoint']} in {', '.join(body['countries'])}, allowed by {record['rule']}"
+    offered = _missing(record) or _text(", ".join(_offered(record["content"])) or "an answer in words")
+    yield "offered", _noted(offered.copy(), where)
 
 
 def _offered(request: Any) -> list[str]:
-    """Tool names out of the request's response schema."""
+    """Tool names out of the request's response schema; empty where it has none."""
     try:
         choices = request["response_format"]["json_schema"]["schema"]["anyOf"]
-        return [choice["properties"]["tool"]["const"] for choice in choices]
+        return [str(choice["properties"]["tool"]["const"]) for choice in choices]
     except (KeyError, TypeError):
         return []
 
 
-def _model_reply(record: Record) -> Iterable[RenderableType]:
-    answer = _answer(_content(record))
-    if not isinstance(answer, dict):
-        yield _row("thought", Text("erased" if answer is None else _compact(answer), style="italic"))
-        return
-    yield _row("thought", Text(str(answer.get("reason", "")), style="italic"))
-    yield _row("picked", Text(f"{answer.get('tool')} {_compact(answer.get('arguments', {}))}", style="bold"))
+def _model_reply(record: Record, turn: Turn) -> Iterator[Row]:
+    answer = _answer(record["content"])
+    if isinstance(answer, dict):
+        given = answer.get("arguments")
+        turn.proposed = given if isinstance(given, dict) else {}
+        yield "thought", _text(answer.get("reason", ""), "italic")
+        yield "picked", _text(f"{answer.get('tool')} {arguments(turn.proposed)}", "bold")
+    else:
+        yield "thought", _missing(record) or _text(answer, "italic")
+    if code := record["body"].get("code"):
+        yield "cut", _text(f"the reply is not whole: {code}", "red")
 
 
 def _answer(reply: Any) -> Any:
+    """The model's answer: an object where it is one, else its words, else the whole reply."""
     try:
         words = reply["choices"][0]["message"]["content"]
     except (KeyError, IndexError, TypeError):
         return reply
     try:
         return json.loads(words)
-    except ValueError:
+    except (ValueError, TypeError):
         return words
 
 
-def _tool_call(record: Record) -> Iterable[RenderableType]:
-    content = _content(record)
-    if isinstance(content, dict):
-        proposed, used = content.get("proposed") or {}, content.get("arguments") or {}
-        for argument, source in record["body"].get("bound", {}).items():
-            before, after = proposed.get(argument), used.get(argument)
-            changed = Text(f"{argument} = {after!r} from {source}")
-            if before != after:
-                changed.append(f"  (the model said {before!r})", style="red")
-            yield _row("rails", changed)
+def _tool_call(record: Record, turn: Turn) -> Iterator[Row]:
+    body, content = record["body"], record["content"] or {}
     if record["decision"] == "refused":
-        yield _row("refused", Text(f"{record['body'].get('code', record['rule'])}", style="red"))
-
-
-def _tool_result(record: Record) -> Iterable[RenderableType]:
-    style = "green" if record["body"].get("state") == "succeeded" else "red"
-    label = "read" if record["body"].get("effect") == "read" else "did"
-    content = _content(record)
-    text = "erased" if content is None else _compact(content)
-    yield _row(label, Text.assemble((f"{record['body'].get('tool')} ", style), text))
-
-
-def _approval(record: Record) -> Iterable[RenderableType]:
-    body = record["body"]
-    kind = record["kind"].removeprefix("approval_")
-    by = f" by {body['by']}" if body.get("by") else ""
-    decision = f": {body['decision']}" if body.get("decision") else ""
-    yield _row("approval", Text(f"{kind}{decision}{by} · {body.get('approval')}", style="yellow"))
-
-
-def _transition(record: Record) -> Iterable[RenderableType]:
-    body = record["body"]
-    if body["to"] in ("thinking", "acting"):
+        detail = _missing(record) or _text(content.get("detail", ""))
+        yield "refused", Text.assemble((plain(f"{body['code']} "), "bold red"), detail)
         return
-    reason = f" ({body['reason']})" if body.get("reason") else ""
-    yield _row("state", Text(f"{body['from']} → {body['to']}{reason}", style=_STATE_STYLES.get(body["to"], "")))
+    turn.effects[body["tool"]] = body["effect"]
+    for name, source in body["bound"].items():
+        used = _missing(record) or _change(name, content["proposed"], content["arguments"])
+        yield "rails", Text.assemble(used, (f"  from {plain(source)}", "dim"))
 
 
-def _grant(record: Record) -> Iterable[RenderableType]:
-    yield _row("grant", Text(f"{record['body'].get('what')} by {record['body'].get('by')}", style="yellow"))
+def _change(name: str, proposed: Mapping[str, Any], used: Mapping[str, Any]) -> Text:
+    """The value that was used, and in red the one that the model had wanted."""
+    text = Text(plain(arguments({name: used.get(name)})))
+    if proposed.get(name) != used.get(name):
+        said = json.dumps(proposed[name], ensure_ascii=False) if name in proposed else "nothing"
+        text.append(f"  the model said {plain(said)}", "bold red")
+    return text
 
 
-_DESCRIBE = {
-    "task_opened": _opened,
-    "model_call": _model_call,
-    "model_reply": _model_reply,
-    "tool_call": _tool_call,
-    "tool_result": _tool_result,
-    "approval_requested": _approval,
-    "approval_decided": _approval,
-    "approval_consumed": _approval,
-    "transition": _transition,
-    "grant_changed": _grant,
-}
-"""``token_issued`` is left out on purpose: one a turn, and ``--json`` shows it."""
+def _tool_result(record: Record, turn: Turn) -> Iterator[Row]:
+    body = record["body"]
+    succeeded = body["state"] == "succeeded"
+    label = "read" if turn.effects.get(body["tool"]) == "read" else "did"
+    head = (f"{body['tool']} ", "green") if succeeded else (f"{body['tool']} {body['state']} {body['status']} ", "red")
+    yield label if succeeded else "answer", Text.assemble(head, _missing(record) or _text(record["content"]))
+
+
+def _requested(record: Record, turn: Turn) -> Iterator[Row]:
+    action = record["content"]
+    if not isinstance(action, dict):
+        yield "asks for", _missing(record) or _text(action)
+    else:
+        for name, value in action["arguments"].items():
+            if turn.proposed.get(name) != value:
+                yield "rails", _change(name, turn.proposed, action["arguments"])
+        yield "asks for", _text(f"{action['tool']} {arguments(action['arguments'])}", "yellow")
+    yield "approval", _text(f"{record['body']['approval']} requested by {record['actor']}", "dim")
+
+
+def _decided(record: Record, turn: Turn) -> Iterator[Row]:
+    body = record["body"]
+    refused = record["decision"] == "refused"
+    said = f"{'declined' if refused else 'approved'} by {body['by']}" if body["decision"] else "used, once"
+    yield "approval", _text(f"{body['approval']} {said}", "red" if refused else "green")
+
+
+def _transition(record: Record, turn: Turn) -> Iterator[Row]:
+    body = record["body"]
+    reason = f", {body['reason']}" if body["reason"] else ""
+    if body["to"] not in (State.THINKING, State.ACTING):
+        told = f"{body['from']} → {body['to']} ({body['event']}{reason})"
+        yield "state", _text(told, STATE_STYLES.get(body["to"], ""))
+    elif body["event"] in ("unusable", "continued", "resumed"):
+        yield "state", _text(f"{body['from']} → {body['to']} ({body['event']}{reason})", "magenta")
+
+
+def _grant(record: Record, turn: Turn) -> Iterator[Row]:
+    body = record["body"]
+    if body["what"] != "closed":
+        turns = f", {body['iterations']} more turns" if body.get("iterations") else ""
+        yield "grant", _text(f"{body['what']} by {body['by']}{turns}", "yellow")
+
+
+_DESCRIBE = MappingProxyType(
+    {
+        Kind.TASK_OPENED: _opened,
+        Kind.MODEL_CALL: _model_call,
+        Kind.MODEL_REPLY: _model_reply,
+        Kind.TOOL_CALL: _tool_call,
+        Kind.TOOL_RESULT: _tool_result,
+        Kind.APPROVAL_REQUESTED: _requested,
+        Kind.APPROVAL_DECIDED: _decided,
+        Kind.APPROVAL_CONSUMED: _decided,
+        Kind.TRANSITION: _transition,
+        Kind.GRANT_CHANGED: _grant,
+    }
+)
+"""``token_issued`` is left out on purpose: one every few minutes, and ``--json`` shows it."""
