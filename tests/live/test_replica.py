@@ -14,11 +14,6 @@ def _replica(fabric: LiveFabric, database: str = "orders") -> Database:
     return Database(at.replica_host, at.replica_port, database, fabric.home / "secrets")
 
 
-def _primary(fabric: LiveFabric, database: str = "orders") -> Database:
-    at = fabric.manifest.endpoints
-    return Database(at.primary_host, at.primary_port, database, fabric.home / "secrets")
-
-
 def test_the_agents_role_reads_what_the_core_system_grants(fabric: LiveFabric) -> None:
     assert int(answer(_replica(fabric), "agent_reader", ORDER)) > 0
 
@@ -26,8 +21,8 @@ def test_the_agents_role_reads_what_the_core_system_grants(fabric: LiveFabric) -
 def test_the_replica_streams_and_core_writes_wait_for_it(fabric: LiveFabric) -> None:
     state = "SELECT state || ' ' || sync_state FROM pg_stat_replication WHERE application_name = 'replica'"
 
-    assert answer(_primary(fabric, "postgres"), "postgres", state) == "streaming sync"
-    assert answer(_primary(fabric), "core_writer", "SHOW synchronous_commit") == "remote_apply"
+    assert answer(fabric.primary("postgres"), "postgres", state) == "streaming sync"
+    assert answer(fabric.primary("orders"), "core_writer", "SHOW synchronous_commit") == "remote_apply"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +45,7 @@ def test_a_write_and_a_table_not_granted_are_refused(fabric: LiveFabric, stateme
 
 @pytest.mark.parametrize("database", ["orders", "loomstead", "vectors", "postgres"])
 def test_the_primary_is_refused(fabric: LiveFabric, database: str) -> None:
-    assert "pg_hba.conf rejects connection" in refusal(_primary(fabric, database), "agent_reader", "SELECT 1")
+    assert "pg_hba.conf rejects connection" in refusal(fabric.primary(database), "agent_reader", "SELECT 1")
 
 
 @pytest.mark.parametrize("database", ["loomstead", "vectors", "postgres"])
