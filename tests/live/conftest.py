@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 from standardwebhooks import Webhook
 
 from runtime.identity.client import IdentityClient
@@ -90,10 +89,9 @@ async def office(fabric: LiveFabric) -> AsyncIterator[Office]:
             IdentityClient(http, manifest.identities.issuer, name, read_key(secrets / f"{name}.jwk"))
             for name in ("worker", "operator")
         )
-        webhook = Webhook((secrets / "webhook.key").read_text().strip())
-        deployed = await http.put("/agents/order-desk", json=yaml.safe_load(AGENT.read_text()), auth=person.auth())
-        deployed.raise_for_status()
-        yield Office(http, worker, person, webhook)
+        opened = Office(http, worker, person, Webhook((secrets / "webhook.key").read_text().strip()))
+        await opened.deploy(AGENT)
+        yield opened
 
 
 @pytest.fixture

@@ -168,5 +168,5 @@ async def test_people_and_workers_have_different_doors(desk: Desk) -> None:
 
 @pytest.mark.parametrize("path", ["", "/trace", "/hand-over"])
 async def test_an_unknown_task_is_not_found(desk: Desk, path: str) -> None:
-    answer = await desk.http.get(f"/tasks/01J{path}", auth=desk.person_auth)
+    answer = await desk.http.get(f"/tasks/01J{path}", auth=desk.person.auth())
     assert (answer.status_code, answer.json()["code"]) == (404, "task_unknown")

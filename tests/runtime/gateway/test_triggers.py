@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.fixtures.desk import WEBHOOK, Desk
+from tests.fixtures.desk import Desk
 
 
 async def test_a_signed_event_opens_one_task_with_grant_message_and_ledger_record(desk: Desk) -> None:
@@ -51,7 +51,7 @@ async def test_an_old_event_is_refused_though_its_signature_fits(desk: Desk) -> 
     content, then = b'{"text":"hello"}', datetime.now(UTC) - timedelta(minutes=6)
     signed = {
         "webhook-timestamp": str(int(then.timestamp())),
-        "webhook-signature": WEBHOOK.sign("msg_1", then, content.decode()),
+        "webhook-signature": desk.webhook.sign("msg_1", then, content.decode()),
     }
     assert (await desk.send(content, webhook_id="msg_1", **signed)).status_code == 401
 
