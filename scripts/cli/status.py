@@ -50,7 +50,7 @@ def show_status(place: Place) -> bool:
     print_table(("process", "state", "pid", "memory", "where"), [*cells, total], styles)
     if down:
         console.print(
-            f"\nnot as it should be: {', '.join(down)}. Its log says why; `loomstead up{place.option}` heals it.",
+            f"\nnot as it should be: {', '.join(down)}. Their logs say why; `loomstead up{place.option}` heals it.",
             style="red",
             soft_wrap=True,
         )
@@ -93,7 +93,7 @@ def _memory(pid: int, *, alone: bool = False) -> int:
 
 
 def _megabytes(size: int) -> str:
-    return f"{size / 2**20:.0f} MB"
+    return f"{size / 2**20:.0f} MB" if size else "-"
 
 
 def _addresses(manifest: Manifest) -> dict[str, str]:

@@ -43,11 +43,13 @@ _WITHOUT_CONTENT = {
 
 
 @dataclass
-class Turn:
-    """One model turn. ``proposed``: the arguments that the model gave. ``effects``: of its tools, read or write."""
+class Told:
+    """What later records need of earlier ones.
 
-    step: int
-    records: list[Record] = field(default_factory=list)
+    ``proposed``: the arguments that the model gave last. ``effects``: of the tools that were called, read or write.
+    """
+
+    offered: str = ""
     proposed: Mapping[str, Any] = field(default_factory=dict)
     effects: dict[str, str] = field(default_factory=dict)
 
@@ -62,10 +64,11 @@ class Story:
         task = self._task
         state = Text(task["state"], STATE_STYLES.get(task["state"], "bold"))
         yield Text.assemble((f"Task {task['txn']}", "bold"), f" · {task['agent']} version {task['version']} · ", state)
-        for turn in _turns(self._records):
-            rows = [row for record in turn.records for row in _rows(record, turn)]
-            if turn.step and rows:
-                yield Text(f"Turn {turn.step}", "bold")
+        told = Told()
+        for step, records in _turns(self._records).items():
+            rows = [row for record in records for row in _rows(record, told)]
+            if step and rows:
+                yield Text(f"\nTurn {step}", "bold")
             yield _grid(rows)
         yield Rule(style="dim")
         yield _grid(self._end())
@@ -82,13 +85,12 @@ def arguments(given: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in given.items())
 
 
-def _turns(records: Sequence[Record]) -> list[Turn]:
-    """A record that belongs to no step (a token, a word about the grant) is told where it happened."""
-    turns = [Turn(0)]
+def _turns(records: Sequence[Record]) -> dict[int, list[Record]]:
+    """By step; a record that belongs to none (a token, a word about the grant) is told where it happened."""
+    turns: dict[int, list[Record]] = {0: []}
     for record in records:
-        if record["step"] > turns[-1].step:
-            turns.append(Turn(record["step"]))
-        turns[-1].records.append(record)
+        step = max(record["step"], *turns)
+        turns.setdefault(step, []).append(record)
     return turns
 
 
@@ -101,9 +103,9 @@ def _grid(rows: Iterable[Row]) -> Table:
     return grid
 
 
-def _rows(record: Record, turn: Turn) -> Iterable[Row]:
+def _rows(record: Record, told: Told) -> Iterable[Row]:
     describe = _DESCRIBE.get(record["kind"])
-    return describe(record, turn) if describe else ()
+    return describe(record, told) if describe else ()
 
 
 def _text(value: Any, style: str = "", longest: int = LONGEST) -> Text:
@@ -121,7 +123,7 @@ def _missing(record: Record) -> Text | None:
     return _WITHOUT_CONTENT.get(record["content_state"])
 
 
-def _opened(record: Record, turn: Turn) -> Iterator[Row]:
+def _opened(record: Record, told: Told) -> Iterator[Row]:
     event = record["content"]
     if not isinstance(event, dict):
         yield "event", _missing(record) or _text(event)
@@ -131,14 +133,18 @@ def _opened(record: Record, turn: Turn) -> Iterator[Row]:
     yield record["body"]["trigger"], _noted(text, " · ".join(["untrusted", *head]))
 
 
-def _model_call(record: Record, turn: Turn) -> Iterator[Row]:
+def _model_call(record: Record, told: Told) -> Iterator[Row]:
+    """What was offered and where the model is; said again when it changes."""
     body = record["body"]
     if record["decision"] == "refused":
         yield "refused", _text(f"no model was asked: {body.get('code')}, by {record['rule']}", "bold red")
         return
     where = f"{body['endpoint']} in {', '.join(body['countries'])}, allowed by {record['rule']}"
     offered = _missing(record) or _text(", ".join(_offered(record["content"])) or "an answer in words")
-    yield "offered", _noted(offered.copy(), where)
+    row = _noted(offered.copy(), where)
+    if row.plain != told.offered:
+        told.offered = row.plain
+        yield "offered", row
 
 
 def _offered(request: Any) -> list[str]:
@@ -150,13 +156,13 @@ def _offered(request: Any) -> list[str]:
         return []
 
 
-def _model_reply(record: Record, turn: Turn) -> Iterator[Row]:
+def _model_reply(record: Record, told: Told) -> Iterator[Row]:
     answer = _answer(record["content"])
-    if isinstance(answer, dict):
+    if isinstance(answer, dict) and "tool" in answer:
         given = answer.get("arguments")
-        turn.proposed = given if isinstance(given, dict) else {}
+        told.proposed = given if isinstance(given, dict) else {}
         yield "thought", _text(answer.get("reason", ""), "italic")
-        yield "picked", _text(f"{answer.get('tool')} {arguments(turn.proposed)}", "bold")
+        yield "picked", _text(f"{answer['tool']} {arguments(told.proposed)}", "bold")
     else:
         yield "thought", _missing(record) or _text(answer, "italic")
     if code := record["body"].get("code"):
@@ -175,13 +181,13 @@ def _answer(reply: Any) -> Any:
         return words
 
 
-def _tool_call(record: Record, turn: Turn) -> Iterator[Row]:
+def _tool_call(record: Record, told: Told) -> Iterator[Row]:
     body, content = record["body"], record["content"] or {}
     if record["decision"] == "refused":
         detail = _missing(record) or _text(content.get("detail", ""))
         yield "refused", Text.assemble((plain(f"{body['code']} "), "bold red"), detail)
         return
-    turn.effects[body["tool"]] = body["effect"]
+    told.effects[body["tool"]] = body["effect"]
     for name, source in body["bound"].items():
         used = _missing(record) or _change(name, content["proposed"], content["arguments"])
         yield "rails", Text.assemble(used, (f"  from {plain(source)}", "dim"))
@@ -196,44 +202,44 @@ def _change(name: str, proposed: Mapping[str, Any], used: Mapping[str, Any]) -> 
     return text
 
 
-def _tool_result(record: Record, turn: Turn) -> Iterator[Row]:
+def _tool_result(record: Record, told: Told) -> Iterator[Row]:
     body = record["body"]
     succeeded = body["state"] == "succeeded"
-    label = "read" if turn.effects.get(body["tool"]) == "read" else "did"
+    label = "read" if told.effects.get(body["tool"]) == "read" else "did"
     head = (f"{body['tool']} ", "green") if succeeded else (f"{body['tool']} {body['state']} {body['status']} ", "red")
     yield label if succeeded else "answer", Text.assemble(head, _missing(record) or _text(record["content"]))
 
 
-def _requested(record: Record, turn: Turn) -> Iterator[Row]:
+def _requested(record: Record, told: Told) -> Iterator[Row]:
     action = record["content"]
     if not isinstance(action, dict):
         yield "asks for", _missing(record) or _text(action)
     else:
         for name, value in action["arguments"].items():
-            if turn.proposed.get(name) != value:
-                yield "rails", _change(name, turn.proposed, action["arguments"])
+            if told.proposed.get(name) != value:
+                yield "rails", _change(name, told.proposed, action["arguments"])
         yield "asks for", _text(f"{action['tool']} {arguments(action['arguments'])}", "yellow")
     yield "approval", _text(f"{record['body']['approval']} requested by {record['actor']}", "dim")
 
 
-def _decided(record: Record, turn: Turn) -> Iterator[Row]:
+def _decided(record: Record, told: Told) -> Iterator[Row]:
     body = record["body"]
     refused = record["decision"] == "refused"
     said = f"{'declined' if refused else 'approved'} by {body['by']}" if body["decision"] else "used, once"
     yield "approval", _text(f"{body['approval']} {said}", "red" if refused else "green")
 
 
-def _transition(record: Record, turn: Turn) -> Iterator[Row]:
+def _transition(record: Record, told: Told) -> Iterator[Row]:
     body = record["body"]
     reason = f", {body['reason']}" if body["reason"] else ""
     if body["to"] not in (State.THINKING, State.ACTING):
-        told = f"{body['from']} → {body['to']} ({body['event']}{reason})"
-        yield "state", _text(told, STATE_STYLES.get(body["to"], ""))
+        change = f"{body['from']} → {body['to']} ({body['event']}{reason})"
+        yield "state", _text(change, STATE_STYLES.get(body["to"], ""))
     elif body["event"] in ("unusable", "continued", "resumed"):
         yield "state", _text(f"{body['from']} → {body['to']} ({body['event']}{reason})", "magenta")
 
 
-def _grant(record: Record, turn: Turn) -> Iterator[Row]:
+def _grant(record: Record, told: Told) -> Iterator[Row]:
     body = record["body"]
     if body["what"] != "closed":
         turns = f", {body['iterations']} more turns" if body.get("iterations") else ""
