@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey
 
-from runtime.ledger.checkpoint import Checkpointer
+from runtime.ledger.checkpoint import Checkpoint, Checkpointer, sign
 from runtime.ledger.content import SubjectKeys
-from runtime.ledger.record import GENESIS, hash_of, mac_of, parse
+from runtime.ledger.record import GENESIS, hash_of, mac_of, now, parse
 from runtime.ledger.source import export
 from runtime.ledger.verify import FINDINGS, Report, Trust, Verdict, verify, verify_export
 from runtime.ledger.writer import Ledger
 from tests.fixtures.postgres import Database
-from tests.runtime.ledger.conftest import LEDGER_KEY, SUBJECTS_KEY, step
+from tests.runtime.ledger.conftest import ISSUER_KEY, LEDGER_KEY, SUBJECTS_KEY, step
 
 on_one_export = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -69,54 +69,91 @@ CHANGED, MISSING = Verdict.INTEGRITY, Verdict.COMPLETENESS
 TAMPERED = {
     "record edited": (
         "UPDATE ledger SET record = replace(record, '\"n\":2', '\"n\":3') WHERE txn = 'a' AND seq = 2",
-        CHANGED,
+        "integrity: task a record 2: the hash is not that of the record",
     ),
-    "record is no JSON": ("UPDATE ledger SET record = 'x' WHERE txn = 'a' AND seq = 2", CHANGED),
+    "record is no JSON": (
+        "UPDATE ledger SET record = 'x' WHERE txn = 'a' AND seq = 2",
+        "integrity: task a record 2: is no record: JSON is malformed: invalid character (byte 0)",
+    ),
     "mac of another record": (
         "UPDATE ledger SET mac = (SELECT mac FROM ledger WHERE txn = 'b' AND seq = 2) WHERE txn = 'a' AND seq = 2",
-        CHANGED,
+        "integrity: task a record 2: the MAC is not one of the ledger's key",
     ),
     "two records swapped": (
         "UPDATE ledger SET record = o.record, hash = o.hash, mac = o.mac FROM ledger o WHERE ledger.txn = 'a'"
         " AND o.txn = 'a' AND ledger.seq IN (2, 3) AND o.seq = 5 - ledger.seq",
-        CHANGED,
+        "integrity: task a record 3: does not follow the record before",
     ),
     "record moved to another task": (
         "UPDATE ledger SET record = o.record, hash = o.hash, mac = o.mac FROM ledger o"
         " WHERE ledger.txn = 'a' AND ledger.seq = 1 AND o.txn = 'b' AND o.seq = 1",
-        CHANGED,
+        "integrity: task a record 1: belongs to task b record 1",
     ),
     "contents swapped": (
         "UPDATE ledger_content c SET nonce = o.nonce, ciphertext = o.ciphertext FROM ledger_content o"
         " WHERE c.txn = 'a' AND o.txn = 'a' AND c.seq = 1 AND o.seq = 3",
-        CHANGED,
+        "integrity: task a record 1: content of a record 1 does not open",
     ),
-    "content added": ("INSERT INTO ledger_content VALUES ('a', 2, '', '')", CHANGED),
-    "content removed": ("DELETE FROM ledger_content WHERE txn = 'a' AND seq = 1", MISSING),
-    "content of no record": ("INSERT INTO ledger_content VALUES ('a', 9, '', '')", MISSING),
-    "content of no task": ("INSERT INTO ledger_content VALUES ('z', 1, '', '')", MISSING),
-    "key replaced": ("UPDATE subject_keys SET wrapped = wrapped || '\\x00' WHERE subject = 'a@example.com'", CHANGED),
-    "key given to another": ("UPDATE subject_keys SET subject = 'x' WHERE subject = 'a@example.com'", CHANGED),
-    "first record removed": ("DELETE FROM ledger WHERE txn = 'a' AND seq = 1", MISSING),
-    "record removed in the middle": ("DELETE FROM ledger WHERE txn = 'a' AND seq = 3", MISSING),
-    "tail cut": ("DELETE FROM ledger WHERE txn = 'a' AND seq = 4", MISSING),
-    "head removed": ("DELETE FROM ledger_heads WHERE txn = 'a'", MISSING),
-    "head changed": ("UPDATE ledger_heads SET hash = '' WHERE txn = 'a'", CHANGED),
-    "head set back": ("UPDATE ledger_heads SET seq = 3 WHERE txn = 'a'", CHANGED),
-    "head marked as signed": ("UPDATE ledger_heads SET checkpointed = true WHERE txn = 'new'", MISSING),
-    "checkpoint removed": ("DELETE FROM ledger_checkpoints WHERE n = 1", MISSING),
-    "last checkpoint removed": ("DELETE FROM ledger_checkpoints WHERE n = 2", MISSING),
+    "content added": (
+        "INSERT INTO ledger_content VALUES ('a', 2, '', '')",
+        "integrity: task a record 2: has content that the record does not know",
+    ),
+    "content removed": (
+        "DELETE FROM ledger_content WHERE txn = 'a' AND seq = 1",
+        "completeness: task a record 1: the content is missing",
+    ),
+    "content of no record": (
+        "INSERT INTO ledger_content VALUES ('a', 9, '', '')",
+        "completeness: task a record 9: content without its record",
+    ),
+    "content of no task": (
+        "INSERT INTO ledger_content VALUES ('z', 1, '', '')",
+        "completeness: task z record 1: content without its record",
+    ),
+    "first record removed": (
+        "DELETE FROM ledger WHERE txn = 'a' AND seq = 1",
+        "completeness: task a record 2: is the next after 0",
+    ),
+    "record removed in the middle": (
+        "DELETE FROM ledger WHERE txn = 'a' AND seq = 3",
+        "completeness: task a record 4: is the next after 2",
+    ),
+    "tail cut": (
+        "DELETE FROM ledger WHERE txn = 'a' AND seq = 4",
+        "completeness: task a record 4: is missing: the chain's head is at 4",
+    ),
+    "head removed": ("DELETE FROM ledger_heads WHERE txn = 'a'", "completeness: task a: the chain's head is missing"),
+    "head changed": (
+        "UPDATE ledger_heads SET hash = '' WHERE txn = 'a'",
+        "integrity: task a: the head (at 4) is not the last record (4)",
+    ),
+    "head set back": (
+        "UPDATE ledger_heads SET seq = 3 WHERE txn = 'a'",
+        "integrity: task a: the head (at 3) is not the last record (4)",
+    ),
+    "head marked as signed": (
+        "UPDATE ledger_heads SET checkpointed = true WHERE txn = 'new'",
+        "completeness: task new record 1: is marked as signed, but no checkpoint lists it",
+    ),
+    "checkpoint removed": (
+        "DELETE FROM ledger_checkpoints WHERE n = 1",
+        "completeness: checkpoint 2: is the next in the table after 0",
+    ),
+    "last checkpoint removed": (
+        "DELETE FROM ledger_checkpoints WHERE n = 2",
+        "completeness: checkpoint 2: is in the folder, but the table ends before it",
+    ),
     "checkpoint replaced by another": (
         "UPDATE ledger_checkpoints SET jws = (SELECT jws FROM ledger_checkpoints WHERE n = 1) WHERE n = 2",
-        CHANGED,
+        "integrity: checkpoint 2: says that it is 1",
     ),
 }
 
 
-@pytest.mark.parametrize(("statement", "expected"), TAMPERED.values(), ids=TAMPERED)
+@pytest.mark.parametrize(("statement", "finding"), TAMPERED.values(), ids=TAMPERED)
 async def test_what_the_owner_of_the_database_does_shows(
     statement: str,
-    expected: Verdict,
+    finding: str,
     recorded: Ledger,
     pool: asyncpg.Pool,
     owner_pool: asyncpg.Pool,
@@ -125,8 +162,38 @@ async def test_what_the_owner_of_the_database_does_shows(
     await recorded.append(step("new", 1))
     assert verdicts(await check(pool, trust)) == (True, True)
     assert (await owner_pool.execute(statement)).split()[-1] != "0"
+    assert finding in [str(found) for found in (await check(pool, trust)).findings]
+
+
+@pytest.mark.parametrize("tamper", ["wrapped = wrapped || '\\x00'", "subject = 'x'"])
+async def test_a_key_that_was_changed_is_not_taken_for_an_erased_one(
+    tamper: str, recorded: Ledger, pool: asyncpg.Pool, owner_pool: asyncpg.Pool, trust: Trust
+) -> None:
+    await owner_pool.execute(f"UPDATE subject_keys SET {tamper} WHERE subject = 'a@example.com'")  # noqa: S608
     report = await check(pool, trust)
-    assert report.faults[expected]
+    assert (report.faults[Verdict.INTEGRITY], report.erased) == (2, 0)
+
+
+async def test_one_record_rewritten_with_the_ledgers_key_breaks_the_chain(
+    ledger: Ledger, pool: asyncpg.Pool, owner_pool: asyncpg.Pool, trust: Trust
+) -> None:
+    await ledger.append(*(step("a", n) for n in range(3)))
+    text = (await pool.fetchval("SELECT record FROM ledger WHERE seq = 2")).replace('"n":1', '"n":9').encode()
+    forged = text.decode(), hash_of(text), mac_of(LEDGER_KEY, hash_of(text))
+    await owner_pool.execute("UPDATE ledger SET record = $1, hash = $2, mac = $3 WHERE seq = 2", *forged)
+    findings = (await check(pool, trust)).findings
+    assert [str(found) for found in findings] == ["integrity: task a record 3: does not follow the record before"]
+
+
+async def test_a_checkpoint_signed_anew_does_not_follow_the_one_before(
+    recorded: Ledger, pool: asyncpg.Pool, owner_pool: asyncpg.Pool, trust: Trust
+) -> None:
+    again = sign(Checkpoint(2, now(), "", []), ISSUER_KEY)
+    await owner_pool.execute("UPDATE ledger_checkpoints SET jws = $1 WHERE n = 2", again)
+    write(trust.checkpoints / "2.jws", again)
+    found = [str(finding) for finding in (await check(pool, trust)).findings]
+    assert found[0] == "integrity: checkpoint 2: does not follow the one before"
+    assert found[1] == "completeness: task a record 4: is marked as signed, but no checkpoint lists it"
 
 
 @pytest.mark.parametrize("txn", ["a", "c"])
@@ -181,6 +248,10 @@ async def test_a_chain_recomputed_without_both_keys_does_not_pass(
     report = await check(pool, trust)
     assert verdicts(report) == (False, True)
     assert any(what in finding.what for finding in report.findings)
+
+
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
 
 
 def remove(folder: Path) -> None:
