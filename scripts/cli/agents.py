@@ -40,7 +40,7 @@ def list_agents(stack: Stack = DEFAULT_STACK, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    keys = ("name", "version", "deployed_by", "deployed_at", "digest")
+    keys = ("name", "version", "deployed_by", "deployed_at")
     print_table([key.replace("_", " ") for key in keys], [[agent[key] for key in keys] for agent in found])
 
 
