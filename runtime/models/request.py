@@ -14,7 +14,6 @@ import msgspec
 
 from runtime.errors import Refused
 
-_READ = (b'"model"', b'"stream"', b'"max_tokens"')
 _ESCAPED_KEY = re.compile(rb'\\u00[0-9a-fA-F]{2}[^"\\]*"\s*:')
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
 
@@ -53,7 +52,13 @@ def with_model(body: bytes, model: str) -> bytes:
 
 def _may_repeat(body: bytes) -> bool:
     """Cheap and never wrong the dangerous way: True also for bodies that only mention the words."""
-    return any(body.count(key) > 1 for key in _READ) or _ESCAPED_KEY.search(body) is not None
+    count = body.count
+    return (
+        count(b'"model"') > 1
+        or count(b'"stream"') > 1
+        or count(b'"max_tokens"') > 1
+        or _ESCAPED_KEY.search(body) is not None
+    )
 
 
 def _strict(body: bytes) -> dict[str, Any]:

@@ -97,7 +97,6 @@ class _Connection(asyncio.Protocol):
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     reused: bool = False
     closed: bool = False
-    _parser: httptools.HttpResponseParser = field(init=False)
     _chunks: deque[bytes] = field(default_factory=deque)
     _buffered: int = 0
     _paused: bool = False
@@ -107,8 +106,10 @@ class _Connection(asyncio.Protocol):
     _error: Exception | None = None
     _waiter: asyncio.Future[None] | None = None
 
+    def __post_init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)  # which goes on with the next response when one is complete
+
     def start(self, request: bytes) -> None:
-        self._parser = httptools.HttpResponseParser(self)
         self.status, self.headers = 0, []
         self._head = self._complete = False
         self._error = None

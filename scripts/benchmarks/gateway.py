@@ -1,20 +1,23 @@
 """``scripts/bench gateway``: the model path with every check on, beside its bare upstream, in one run on this machine.
 
 Rounds alternate between the upstream and the gateway, over 1 and over 16 connections, so that a neighbour's load falls
-on both. Nothing is asserted of the figures: they belong to a machine and its load. What is asserted is that each answer
-is in the ledger twice, its decision and its content, and that the ledger verifies afterwards.
+on both. Nothing is asserted of the figures: they belong to a machine, its disk and its load. What is asserted is that
+each answer is in the ledger twice, its decision and its content, and that the ledger verifies afterwards.
 The table goes to standard error, the same as JSON to standard output.
 """
 
 import asyncio
 import json
+import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -112,13 +115,13 @@ class Row:
 
     target: str
     connections: int
-    rps: float
-    rps_min: float
-    rps_max: float
+    rps: int
+    rps_min: int
+    rps_max: int
     p50: float
     p99: float
-    gateway_us: float
-    database_us: float
+    gateway_us: int
+    database_us: int
 
 
 def send_with_loader(plan: Plan, _folder: Path) -> Load:
@@ -136,20 +139,25 @@ def send_with_wrk(plan: Plan, folder: Path) -> Load:
     return msgspec.json.decode(done.stderr, type=Load)
 
 
-LOADERS = {"wrk": send_with_wrk, "http_load.py": send_with_loader}
+class Loader(StrEnum):
+    """Debian's ``wrk``, one thread; or our own, where that is not installed."""
+
+    WRK = "wrk"
+    OWN = "http_load"
 
 
-def measure(path: ModelPath, loader: str, target: str, connections: int, seconds: float) -> Round:
+LOADERS = {Loader.WRK: send_with_wrk, Loader.OWN: send_with_loader}
+
+
+def measure(path: ModelPath, loader: Loader, target: str, connections: int, seconds: float) -> Round:
     port = path.gateway_port if target == "gateway" else path.upstream_port
     plan = Plan(port, PATH, path.tokens, BODY, connections, seconds)
-    before = _cpu(path.gateway), _cpu(path.database)
+    gateway, database = _cpu(path.gateway), _cpu(path.database)
     load = LOADERS[loader](plan, path.folder)
     if target != "gateway":
         return Round(target, connections, load)
-    used = [
-        (_cpu(process) - then) / max(load.answered, 1) * 1e6
-        for process, then in zip((path.gateway, path.database), before, strict=True)
-    ]
+    share = 1e6 / max(load.answered, 1)
+    used = (_cpu(path.gateway) - gateway) * share, (_cpu(path.database) - database) * share
     return Round(target, connections, load, *used)
 
 
@@ -159,6 +167,18 @@ def _cpu(process: psutil.Process) -> float:
     living = [child.cpu_times() for child in process.children(recursive=True)]
     ended = own.children_user + own.children_system
     return ended + sum(times.user + times.system for times in [own, *living])
+
+
+def sync_milliseconds(folder: Path) -> float:
+    """Median of what it takes to bring 8 KB to the disk, which each commit waits for."""
+    taken = []
+    with (folder / "synced").open("wb", buffering=0) as file:
+        for _ in range(50):
+            started = time.perf_counter()
+            file.write(bytes(8192))
+            os.fsync(file.fileno())
+            taken.append(time.perf_counter() - started)
+    return statistics.median(taken) * 1e3
 
 
 def check_ledger(path: ModelPath, rounds: Sequence[Round]) -> str:
@@ -191,43 +211,31 @@ def summed_up(rounds: Sequence[Round]) -> list[Row]:
                 Row(
                     target,
                     connections,
-                    statistics.median(rates),
-                    min(rates),
-                    max(rates),
-                    statistics.median(one.load.p50 for one in these),
-                    statistics.median(one.load.p99 for one in these),
-                    statistics.median(one.gateway_us for one in these),
-                    statistics.median(one.database_us for one in these),
+                    round(statistics.median(rates)),
+                    round(min(rates)),
+                    round(max(rates)),
+                    round(statistics.median(one.load.p50 for one in these), 2),
+                    round(statistics.median(one.load.p99 for one in these), 2),
+                    round(statistics.median(one.gateway_us for one in these)),
+                    round(statistics.median(one.database_us for one in these)),
                 )
             )
     return rows
 
 
 def show(rows: Sequence[Row], facts: Sequence[str]) -> None:
-    table = Table(
-        "target",
-        "connections",
-        "requests/s",
-        "from",
-        "to",
-        "p50 ms",
-        "p99 ms",
-        "CPU µs/request: gateway",
-        "PostgreSQL",
-    )
+    table = Table("target", "over", "req/s", "from", "to", "p50 ms", "p99 ms", "gateway µs", "database µs", box=None)
     for row in rows:
-        cpu = (f"{row.gateway_us:.0f}", f"{row.database_us:.0f}") if row.target == "gateway" else ("", "")
-        table.add_row(
-            row.target, str(row.connections), f"{row.rps:.0f}", f"{row.rps_min:.0f}", f"{row.rps_max:.0f}",
-            f"{row.p50:.2f}", f"{row.p99:.2f}", *cpu,
-        )  # fmt: skip
+        cpu = (row.gateway_us, row.database_us) if row.target == "gateway" else ("", "")
+        cells = (row.connections, row.rps, row.rps_min, row.rps_max, row.p50, row.p99, *cpu)
+        table.add_row(row.target, *map(str, cells))
     console = Console(stderr=True)
     console.print(table)
-    for fact in facts:
+    for fact in ("µs: CPU time, user and system, of that process for one answer", *facts):
         console.print(fact, highlight=False)
 
 
-def run(path: ModelPath, loader: str, rounds: int, seconds: float, report: Report) -> list[Round]:
+def run(path: ModelPath, loader: Loader, rounds: int, seconds: float, report: Report) -> list[Round]:
     """The first round only warms up: connections, leases and keys are there from then on."""
     report("warming up")
     measured = [measure(path, loader, "gateway", max(CONNECTIONS), 1)]
@@ -240,45 +248,29 @@ def run(path: ModelPath, loader: str, rounds: int, seconds: float, report: Repor
 
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each target and number of connections.")] = 3,
-    seconds: Annotated[float, typer.Option(min=1, help="Length of a round.")] = 4,
-    loader: Annotated[str, typer.Option(help="wrk or http_load.py; by default wrk where it is.")] = "",
+    seconds: Annotated[int, typer.Option(min=1, help="Length of a round.")] = 4,
+    loader: Annotated[Loader | None, typer.Option(help="By default wrk where it is installed.")] = None,
 ) -> None:
     """Measure the model path with every check on."""
-    loader = loader or ("wrk" if shutil.which("wrk") else "http_load.py")
+    loader = loader or (Loader.WRK if shutil.which(Loader.WRK) else Loader.OWN)
     machine = described()
-    with tempfile.TemporaryDirectory(prefix="loomstead-bench-") as folder, progress() as report:
+    with tempfile.TemporaryDirectory(prefix="loomstead-bench-") as name, progress() as report:
+        folder = Path(name)
         report("PostgreSQL, upstream and gateway")
-        with model_path(Path(folder), REPLY) as path:
+        with model_path(folder, REPLY) as path:
+            machine["sync_ms"] = round(sync_milliseconds(folder), 2)
             measured = run(path, loader, rounds, seconds, report)
-            rss = path.gateway.memory_info().rss / 1e6
+            rss = round(path.gateway.memory_info().rss / 1e6)
             ledger = check_ledger(path, measured)
     rows = summed_up(measured[1:])
-    show(
-        rows,
-        [
-            f"loader: {loader}; gateway: one process, {rss:.0f} MB resident",
-            f"ledger: {ledger}",
-            "checked at each request:",
-            *(f"  {check}" for check in CHECKS),
-        ],
-    )
-    rounded = [
-        replace(row, **{name: round(value, 2) for name, value in asdict(row).items() if isinstance(value, float)})
-        for row in rows
+    facts = [
+        f"loader: {loader}; one gateway process, {rss} MB resident; 8 KB are on the disk after {machine['sync_ms']} ms",
+        f"ledger: {ledger}",
+        "checked at each request:",
     ]
-    print(
-        json.dumps(
-            {
-                "machine": machine,
-                "loader": loader,
-                "rss_mb": round(rss),
-                "ledger": ledger,
-                "checks": CHECKS,
-                "rows": [asdict(row) for row in rounded],
-            },
-            indent=2,
-        )
-    )
+    show(rows, [*facts, *(f"  {check}" for check in CHECKS)])
+    told = {"machine": machine, "loader": loader, "rss_mb": rss, "ledger": ledger, "checks": CHECKS}
+    print(json.dumps({**told, "rows": [asdict(row) for row in rows]}, indent=2))
 
 
 if __name__ == "__main__":
