@@ -34,7 +34,7 @@ def step(txn: str, n: int = 0, content: bytes | None = None, subject: str = "ann
 
 async def eventually(condition: Callable[[], object]) -> None:
     """Returns once ``condition`` holds; raises ``TimeoutError``."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             if condition():
                 return
