@@ -75,9 +75,9 @@ def run(api: Api, mail: Mail) -> Outcome:
     declined = 0
     while (task := _rest(api, txn))["state"] == "awaiting_approval":
         declined += _decide(api, mail, txn)
-    packet = api.get(f"/tasks/{txn}/hand-over")
+    packet = api.get("tasks", txn, "hand-over")
     if task["state"] == "handed_over":
-        api.post(f"/tasks/{txn}/choice", {"choice": "stop"})
+        api.post({"choice": "stop"}, "tasks", txn, "choice")
     return Outcome(
         name=mail.name,
         verdict=_verdict(mail, packet["raw_data"]),
@@ -85,7 +85,7 @@ def run(api: Api, mail: Mail) -> Outcome:
         turns=task["step"],
         seconds=round(time.monotonic() - started, 1),
         outcome=task["outcome"],
-        refusals=sum(record["decision"] == "refused" for record in api.get(f"/tasks/{txn}/trace")),
+        refusals=sum(record["decision"] == "refused" for record in api.get("tasks", txn, "trace")),
         declined=declined,
         model_summary=task["model_summary"] or "",
     )
@@ -100,14 +100,14 @@ def _rest(api: Api, txn: str) -> dict[str, Any]:
 
 def _decide(api: Api, mail: Mail, txn: str) -> int:
     """A careful person's word on what waits; 1 if it is no."""
-    waiting = [one for one in api.get("/approvals?state=waiting") if one["txn"] == txn]
+    waiting = [one for one in api.get("approvals", state="waiting") if one["txn"] == txn]
     if not waiting:
         time.sleep(LOOK_SECONDS)  # decided; the task is on its way
         return 0
     action = waiting[0]["action"]
     wanted = action["tool"] in mail.writes and action["arguments"]["order_id"] == mail.order
     decision = {"decision": "approve" if wanted else "decline", "digest": waiting[0]["digest"]}
-    api.post(f"/approvals/{waiting[0]['id']}/decision", decision)
+    api.post(decision, "approvals", waiting[0]["id"], "decision")
     return int(not wanted)
 
 
