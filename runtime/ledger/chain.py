@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from runtime.ledger.content import Sealed, SubjectKey, SubjectKeys
+from runtime.ledger.content import ContentError, Sealed, SubjectKey, SubjectKeys
 from runtime.ledger.record import GENESIS, Entry, compose, hash_of, mac_of
 
 REMEMBERED = 4096
@@ -112,7 +112,7 @@ class Chains:
             self._keys.forget(work.subjects)
             rows = self._compose(work, heads, await self._keys.of(conn, work.subjects))
             if not await conn.fetchval(_WRITE, *rows.columns()):
-                raise RuntimeError(f"the chains of {', '.join(work.txns)} moved while they were locked")
+                raise ContentError(f"a key of {', '.join(work.txns)} was erased again while it was made anew")
         return rows
 
     async def _known(self, conn: Any, txns: Collection[str]) -> dict[str, Head] | None:

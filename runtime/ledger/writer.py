@@ -105,6 +105,7 @@ class Ledger:
             if self._conn is not None:
                 await self._pool.release(self._conn)
         except BaseException as error:
+            self._drop()
             for append in (*self._taken, *self._pending):
                 _fail(append, RuntimeError(f"the ledger's writer died: {error!r}"))
             raise

@@ -123,6 +123,8 @@ async def test_a_writer_that_dies_tells_everybody(pool: asyncpg.Pool, monkeypatc
     ledger = Ledger(pool, LEDGER_KEY, SubjectKeys(SUBJECTS_KEY))
     await ledger.start()
 
+    await ledger.append(step("t"))
+
     async def broken(*_: object) -> None:
         raise ZeroDivisionError
 
@@ -134,6 +136,7 @@ async def test_a_writer_that_dies_tells_everybody(pool: asyncpg.Pool, monkeypatc
         ledger.submit(step("t"))
     with pytest.raises(ZeroDivisionError):
         await ledger.close()
+    assert pool.get_idle_size() == pool.get_size()
 
 
 async def test_the_gateway_may_not_change_or_remove_what_is_recorded(ledger: Ledger, pool: asyncpg.Pool) -> None:
