@@ -224,7 +224,7 @@ def summed_up(rounds: Sequence[Round]) -> list[Row]:
 
 
 def show(rows: Sequence[Row], facts: Sequence[str]) -> None:
-    table = Table("target", "over", "req/s", "from", "to", "p50 ms", "p99 ms", "gateway µs", "database µs", box=None)
+    table = Table("target", "over", "req/s", "from", "to", "p50 ms", "p99 ms", "gateway µs", "db µs", box=None)
     for row in rows:
         cpu = (row.gateway_us, row.database_us) if row.target == "gateway" else ("", "")
         cells = (row.connections, row.rps, row.rps_min, row.rps_max, row.p50, row.p99, *cpu)
