@@ -209,5 +209,6 @@ async def _listening(conn: Any, heard: Callable[..., None]) -> AsyncGenerator[No
     try:
         yield
     finally:
-        if not conn.is_closed():
+        # The pool has taken back a connection that died: an error here would hide a cancellation that is under way.
+        with suppress(asyncpg.InterfaceError):
             await conn.remove_listener(CHANNEL, heard)
