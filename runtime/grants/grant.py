@@ -65,7 +65,7 @@ class Grant:
             raise Refused(
                 "deadline_passed",
                 f"task {self.txn} had to end at {self.deadline.isoformat(timespec='seconds')}",
-                remedy="a person may continue the task: `loomstead task`",
+                remedy="a person may continue it: `loomstead task choose`",
             )
 
     def check_progress(self) -> None:
@@ -74,7 +74,7 @@ class Grant:
             raise Refused(
                 "no_progress",
                 f"the last {self.stalled} results of task {self.txn} brought it no further",
-                remedy="a person may continue the task: `loomstead task`",
+                remedy="a person may continue it: `loomstead task choose`",
             )
 
 
@@ -184,7 +184,7 @@ class Grants:
 
 def _grant(row: Any, txn: str) -> Grant:
     if row is None:
-        raise Refused("task_unknown", f"there is no task {txn}", remedy="`loomstead task` lists the tasks")
+        raise Refused("task_unknown", f"there is no task {txn}", remedy="`loomstead task list` shows them")
     values = dict(row)
     details = read_details(values.pop("authorization_details"))
     return Grant(class_=values.pop("class"), authorization_details=details, **values)

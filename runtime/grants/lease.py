@@ -78,5 +78,5 @@ class Leases:
         raise Refused(
             "iteration_limit",
             f"task {txn} has used its {grant.max_steps} model turns",
-            remedy="a person may give more, take over, or stop the task: `loomstead task`",
+            remedy="a person may give more, take over, or stop the task: `loomstead task choose`",
         )

@@ -158,7 +158,7 @@ class Tasks:
                 by,
             )
             if chosen is None:
-                raise _not_waiting(f"somebody has chosen for task {txn}", "`loomstead task` shows what follows")
+                raise _not_waiting(f"somebody has chosen for task {txn}", "`loomstead task show` tells what follows")
             await conn.execute(_NOTIFY)
         return choice
 
@@ -222,7 +222,7 @@ def check_actor(txn: str, worker: str, may_act: str) -> None:
 
 
 def task_unknown(txn: str) -> Refused:
-    return Refused("task_unknown", f"there is no task {txn}", remedy="`loomstead task` lists the tasks")
+    return Refused("task_unknown", f"there is no task {txn}", remedy="`loomstead task list` shows them")
 
 
 def _not_waiting(detail: str, remedy: str) -> Refused:

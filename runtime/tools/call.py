@@ -98,7 +98,7 @@ class Tools:
             txn,
         )
         if row is None:
-            raise Refused("task_unknown", f"there is no task {txn}", remedy="`loomstead task` lists the tasks")
+            raise Refused("task_unknown", f"there is no task {txn}", remedy="`loomstead task list` shows them")
         return Task(AgentDefinition.model_validate(row["definition"], strict=False), row["data_subject"])
 
     async def _prepared(self, claims: TaskClaims, call: Call, task: Task, key: str) -> Work:
