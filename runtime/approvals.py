@@ -103,7 +103,9 @@ class Approvals:
         """Raises ``Refused`` (approval_unknown)."""
         row = await self._pool.fetchrow(f"{_SELECT} WHERE id = $1", approval_id)
         if row is None:
-            raise Refused("approval_unknown", f"there is no approval {approval_id}", remedy="`loomstead approvals list`")
+            raise Refused(
+                "approval_unknown", f"there is no approval {approval_id}", remedy="`loomstead approvals list`"
+            )
         return _approval(row)
 
     async def decide(self, approval_id: str, choice: Choice, action_digest: str, by: str) -> Approval:
