@@ -73,7 +73,9 @@ class _Connection(asyncpg.Connection):
         try:
             async with super().transaction(**options):
                 yield
-        except asyncpg.InterfaceError as error:  # asyncpg's word for a roll-back on a dead connection
+        except asyncpg.InternalClientError as error:  # it rolls back before it has noticed that the server is gone
+            raise _unavailable(error) from error
+        except asyncpg.InterfaceError as error:  # its word for a roll-back on a dead connection
             if not self.is_closed():
                 raise
             raise _unavailable(error) from error
