@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey
 
 from runtime.identity import jws
 from runtime.identity.tokens import TaskClaims, mint
-from runtime.ledger.record import Decision, Kind
+from runtime.ledger.record import Decision, Entry, Kind
 from runtime.models.asgi import MAX_BODY
 from runtime.models.calls import MAX_REPLY
 from tests.fixtures.issuer import KEYS
@@ -380,6 +380,22 @@ async def test_an_answer_that_cannot_be_recorded_does_not_leave_whole(served: Se
             await served.ask(token, body)
     (decision,) = await served.records("t")
     assert decision.kind == Kind.MODEL_CALL
+
+
+async def test_an_answer_whose_decision_failed_does_not_leave_though_it_could_be_recorded(
+    served: Served, owner_pool: asyncpg.Pool
+) -> None:
+    async def repair_then_answer(sent: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):  # the decision's turn to fail came before this one's
+            await served.ledger.append(Entry(txn="other", kind=Kind.TRANSITION, actor="test"))
+        await owner_pool.execute("GRANT INSERT ON ledger TO gateway")
+        await whole()(sent, reader, writer)
+
+    served.model.handler = repair_then_answer
+    token = await served.token("t")
+    await owner_pool.execute("REVOKE INSERT ON ledger FROM gateway")
+    assert problem(await served.ask(token))[:2] == (500, "internal")
+    assert Kind.MODEL_CALL not in [record.kind for record in await served.records("t")]
 
 
 async def test_a_ledger_that_may_not_write_lets_no_answer_out(served: Served, owner_pool: asyncpg.Pool) -> None:
