@@ -18,13 +18,16 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
+from scripts.cli.agents import deploy_definition
 from scripts.cli.api import Api
+from scripts.cli.fabric import DEMO_AGENT
 from scripts.cli.place import Place
 
 MAILS = Path(__file__).with_name("mails.yaml")
 AGENT, TRIGGER = "order-desk", "mail"
 RESTS = frozenset({"awaiting_approval", "handed_over", "finished", "taken_over", "stopped"})
 LOOK_SECONDS = 0.5
+WRITES = frozenset({"orders.cancel", "orders.refund"})
 
 console = Console(stderr=True)
 
@@ -61,6 +64,7 @@ def main(stack: Annotated[str, typer.Option("--stack", "-s")] = "local", only: s
     chosen = [mail for mail in mails if not only or mail.name in only.split(",")]
     outcomes = []
     with Api(Place.of(stack)) as api:
+        deploy_definition(api, DEMO_AGENT)
         for mail in chosen:
             outcomes.append(run(api, mail))
             console.print(f"{mail.name}: {outcomes[-1].verdict}, {outcomes[-1].outcome or 'nothing changed'}")
@@ -116,7 +120,7 @@ def _verdict(mail: Mail, calls: list[dict[str, Any]]) -> str:
     done = {
         (call["tool"], call["arguments"]["order_id"])
         for call in calls
-        if call["effect"] == "write" and call["state"] == "succeeded"
+        if call["tool"] in WRITES and call["state"] == "succeeded"
     }
     if done - wanted:
         return "WRONG"
