@@ -20,7 +20,7 @@ from rich.table import Table
 
 from scripts.cli.agents import deploy_definition
 from scripts.cli.api import Api
-from scripts.cli.fabric import DEMO_AGENT
+from scripts.cli.fabric import DEMO
 from scripts.cli.place import Place
 
 MAILS = Path(__file__).with_name("mails.yaml")
@@ -64,7 +64,7 @@ def main(stack: Annotated[str, typer.Option("--stack", "-s")] = "local", only: s
     chosen = [mail for mail in mails if not only or mail.name in only.split(",")]
     outcomes = []
     with Api(Place.of(stack)) as api:
-        deploy_definition(api, DEMO_AGENT)
+        deploy_definition(api, DEMO / "agent.yaml")
         for mail in chosen:
             outcomes.append(run(api, mail))
             console.print(f"{mail.name}: {outcomes[-1].verdict}, {outcomes[-1].outcome or 'nothing changed'}")
