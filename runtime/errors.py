@@ -98,8 +98,10 @@ class Refused(Exception):
         }
 
     def headers(self) -> dict[str, str]:
-        """Headers that belong to the refusal: content type, and whether an SDK may try again by itself."""
+        """Headers that belong to the refusal: content type, how to authenticate, whether an SDK may try again."""
         headers = {"content-type": "application/problem+json"}
+        if self.status == 401:
+            headers["www-authenticate"] = 'Bearer, DPoP algs="ES256"'  # RFC 9110 §11.6.1, RFC 9449 §7.1
         if self.status in FINAL_STATUSES:
             headers["x-should-retry"] = "false"
         return headers

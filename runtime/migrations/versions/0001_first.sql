@@ -118,6 +118,7 @@ CREATE TABLE used_jti (
     jti     text PRIMARY KEY,
     expires timestamptz NOT NULL
 );
+CREATE INDEX used_jti_to_sweep ON used_jti (expires);
 
 CREATE TABLE ledger (
     txn    text NOT NULL,

@@ -85,7 +85,9 @@ async def test_every_refusal_has_one_shape(
 
 @pytest.mark.parametrize("path", ["/tasks", "/approvals", "/agents"])
 async def test_without_a_token_nothing_is_shown(http: httpx.AsyncClient, path: str) -> None:
-    assert problem(await http.get(path, auth=None))["code"] == "token_missing"
+    answer = await http.get(path, auth=None)
+    assert problem(answer)["code"] == "token_missing"
+    assert answer.headers["www-authenticate"] == 'Bearer, DPoP algs="ES256"'
 
 
 async def test_a_failure_inside_tells_its_kind_and_nothing_else(
