@@ -257,6 +257,11 @@ def fresh(plan: Callable[[], LiveFabric]) -> Iterator[LiveFabric]:
     assert not fabric.home.exists()
 
 
+def _heed_interrupts() -> None:
+    """As on a terminal: a shell without one starts what runs in its background with Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def half_way(fabric: LiveFabric) -> subprocess.Popen[str]:
     """`loomstead up` at the moment when PostgreSQL runs and much does not."""
     up = subprocess.Popen(
@@ -266,6 +271,7 @@ def half_way(fabric: LiveFabric) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509  no thread of ours runs here
     )
     while fabric.supervisor.status("primary").state is not State.RUNNING:
         time.sleep(0.05)
