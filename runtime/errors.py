@@ -62,7 +62,6 @@ CODES: dict[str, tuple[int, str]] = {
     "outside_boundary": (451, "The Boundary does not allow this flow"),
     "model_class_unavailable": (451, "No model of this class inside the Boundary"),
     "internal": (500, "The gateway failed"),
-    "not_built": (501, "Not built yet"),
     "upstream_failed": (502, "The upstream failed"),
     "response_outside_contract": (502, "The core system's answer does not fit its contract"),
     "token_checks_spent": (503, "Too many forged tokens at the moment"),
