@@ -1,25 +1,25 @@
 """FabricSpec: what a stack file says about its fabric, the object under ``loomstead:fabric``.
 
-    SpecError         the file is malformed: one line a mistake, with file, line and key
-    ResidencyRefused  the file is well-formed and asks for something its own residency section does not allow
-
-No Pulumi here: review reads stack files without it.
+A malformed file raises ``SpecError``: one line a mistake, with file, line and key. Whether a well-formed one asks for
+something that its own residency section does not allow is for ``components.review`` to say. No Pulumi here: review
+reads stack files without it.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from regions.boundary import Boundary, Flow, Purpose, Residency, compile_boundary
 from regions.canonical import digest
-from regions.catalogue import Catalogue, Country, load_catalogue
-from regions.documents import Document, DocumentError, Place
+from regions.catalogue import HOST, Catalogue, Country, Custody, Kind, load_catalogue
+from regions.documents import Document, DocumentError, Place, shown
 from regions.expectations import nearest
+from regions.findings import Waiver
+from regions.residency import DataClass, Residency
 
 CONFIG_KEY = "loomstead:fabric"
 SCHEMA_PATH = Path(__file__).with_name("fabric.schema.json")
@@ -29,8 +29,7 @@ class SpecError(DocumentError):
     """The stack file is not a FabricSpec."""
 
 
-class ResidencyRefused(Exception):
-    """The spec places data where its Boundary does not allow it; one line per key, with rule, country and remedy."""
+Section = TypeVar("Section", bound=BaseModel)
 
 
 class Platform(StrEnum):
@@ -41,9 +40,6 @@ class Platform(StrEnum):
     LOCAL = "local"
 
 
-BUILT = frozenset({Platform.LOCAL})
-
-
 class Port(StrEnum):
     PRIMARY = "primary"
     REPLICA = "replica"
@@ -52,6 +48,13 @@ class Port(StrEnum):
     MODEL = "model"
     ORDERS = "orders"
     GATEWAY = "gateway"
+
+
+def _exactly_one(section: Section, *names: str) -> Section:
+    given = [name for name in names if getattr(section, name) is not None]
+    if len(given) != 1:
+        raise ValueError(f"expected exactly one of {', '.join(names)}, got {' and '.join(given) or 'none'}")
+    return section
 
 
 def _http(url: str) -> str:
@@ -84,34 +87,119 @@ class Postgres(_Section):
     replica: Replica = Replica()
 
 
+class Hosted(_Section):
+    """A model server that the fabric runs itself: exactly one of ``weights`` and ``gguf``."""
+
+    weights: str | None = Field(None, description="A name in regions/catalogue/weights.yaml")
+    gguf: Path | None = Field(None, description="A GGUF file on this machine")
+
+    @model_validator(mode="after")
+    def _one_file(self) -> Self:
+        return _exactly_one(self, "weights", "gguf")
+
+
 class ModelServer(_Section):
     """An OpenAI-compatible server that is there already, and every country where its inference may run."""
 
     url: Http
     model: str = Field(min_length=1)
     countries: tuple[Country, ...] = Field(min_length=1)
+    credential: Name | None = None
 
 
-class Model(_Section):
-    """The model behind one model class: exactly one of ``weights``, ``gguf``, ``endpoint``."""
+class Managed(_Section):
+    """A provider's model; the catalogue knows where its inference may run.
 
-    model_class: Name = Field(alias="class")
-    weights: str | None = Field(None, description="A name in regions/catalogue/weights.yaml")
-    gguf: Path | None = Field(None, description="A GGUF file on this machine")
+    ``region``: the region, Vertex location or host that is called. ``sku``: the Azure deployment's. ``spillover``: the
+    candidate of this class to which Azure hands what is too much. ``url``: base of the resource where it has its own.
+    """
+
+    provider: str
+    model: str = Field(min_length=1)
+    region: str = Field(min_length=1)
+    sku: str | None = None
+    spillover: Name | None = None
+    url: Http | None = None
+    credential: Name | None = None
+
+
+class Candidate(_Section):
+    """One way to answer a model class: exactly one of ``hosted``, ``endpoint``, ``managed``.
+
+    ``data_classes``: the only ones that may be sent there; none named: all of the stack. ``weight``: share among the
+    candidates of equal ``priority`` (lowest first; the others are its fallbacks); 0: only compared, never chosen.
+    ``shadow_percent``: it gets copies of so many of a hundred calls, and nothing acts on its answers.
+    """
+
+    hosted: Hosted | None = None
     endpoint: ModelServer | None = None
-    context_tokens: int = Field(8192, ge=512, le=1_048_576)
+    managed: Managed | None = None
+    data_classes: tuple[DataClass, ...] | None = Field(None, min_length=1)
+    weight: int = Field(1, ge=0, le=1000)
+    priority: int = Field(0, ge=0, le=100)
+    shadow_percent: int | None = Field(None, ge=1, le=100)
+    version: str | None = Field(None, min_length=1, description="What the reply's `model` has to be")
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        given = [name for name in ("weights", "gguf", "endpoint") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"expected exactly one of weights, gguf, endpoint, got {' and '.join(given) or 'none'}")
+    def _one_kind(self) -> Self:
+        return _exactly_one(self, "hosted", "endpoint", "managed")
+
+
+class ModelClass(_Section):
+    """What agents ask for by name, and who may answer."""
+
+    kind: Kind = Kind.CHAT
+    context_tokens: int = Field(8192, ge=512, le=1_048_576)
+    candidates: dict[Name, Candidate] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _somebody_answers(self) -> Self:
+        if all(found.shadow_percent or not found.weight for found in self.candidates.values()):
+            raise ValueError("expected one candidate at least with a weight and without shadow_percent")
         return self
 
-    @property
-    def hosted(self) -> bool:
-        """Whether the fabric runs the model server itself."""
-        return self.endpoint is None
+
+class Redundancy(StrEnum):
+    """Copies in one zone, in the region's zones, or in the provider's paired region too."""
+
+    LOCAL = "local"
+    ZONE = "zone"
+    GEO = "geo"
+
+
+class Backup(_Section):
+    """Where backups lie; no region: the stack's own."""
+
+    region: str | None = None
+    redundancy: Redundancy = Redundancy.ZONE
+
+
+class KeyRing(_Section):
+    """Where the keys lie that encrypt the stack, and who holds them; no region: the stack's own."""
+
+    region: str | None = None
+    custody: Custody = Custody.CUSTOMER
+    replicas: tuple[str, ...] = Field((), description="Further regions of a multi-region key")
+
+
+class Destination(_Section):
+    """A host that gets logs or telemetry; ``countries`` where the catalogue does not know it."""
+
+    url: Http
+    countries: tuple[Country, ...] | None = Field(None, min_length=1)
+
+
+class Logs(_Section):
+    """Where logs are kept (no region: the stack's own), and who else gets them."""
+
+    region: str | None = None
+    sinks: dict[Name, Destination] = {}
+
+
+class Guardrail(_Section):
+    """A Bedrock guardrail; ``profile``: the cross-region one that evaluates its text, none: the stack's region."""
+
+    profile: str | None = None
 
 
 class Limits(_Section):
@@ -149,10 +237,16 @@ class ScopeClass(_Section):
 class FabricSpec(_Section):
     platform: Platform
     region: str
-    country: Country = Field(description="Where this machine stands")
+    country: Country | None = Field(None, description="Where the machines stand; of a cloud's region it is known")
     residency: Residency
+    waivers: tuple[Waiver, ...] = ()
+    keys: KeyRing = KeyRing()
+    backup: Backup = Backup()
+    logs: Logs = Logs()
+    telemetry: dict[Name, Destination] = {}
+    guardrail: Guardrail | None = None
     postgres: Postgres = Postgres()
-    model: Model
+    models: dict[Name, ModelClass] = Field(min_length=1)
     ports: dict[Port, UnprivilegedPort] = Field({}, description="Fixed ports; a name left out gets a free one")
     limits: Limits = Limits()
     core_systems: dict[Name, CoreSystem] = {}
@@ -163,33 +257,24 @@ class FabricSpec(_Section):
         """Digest of what the spec says, defaults filled in."""
         return digest(self.model_dump(mode="json", by_alias=True))
 
-    def boundary(self, catalogue: Catalogue) -> Boundary:
-        """The compiled Boundary, which allows all that the spec itself places.
+    @property
+    def hosted(self) -> Candidate | None:
+        """The candidate whose model server the fabric runs itself; a stack has one at most."""
+        return next((found for _, found in self.candidates() if found.hosted), None)
 
-        Raises ``ResidencyRefused`` where it does not, ``ResidencyError`` for a regime or country that is unknown.
-        """
-        boundary = compile_boundary(self.residency, catalogue, host=self.country)
-        refused: dict[str, str] = {}
-        for flow, key in self._flows():
-            verdict = boundary.decide(flow)
-            if not verdict.allowed:
-                refused.setdefault(key, f"{CONFIG_KEY}.{key}: refused by {verdict.rule}: {verdict.reason}")
-        if refused:
-            remedies = (f"{line}. Remedy: another place, or other residency.regimes" for line in refused.values())
-            raise ResidencyRefused("\n".join(remedies))
-        return boundary
+    def candidates(self) -> Iterator[tuple[Place, Candidate]]:
+        """Every candidate of every model class, and where it stands."""
+        for name, model_class in self.models.items():
+            for candidate, found in model_class.candidates.items():
+                yield ("models", name, "candidates", candidate), found
 
-    def _flows(self) -> Iterator[tuple[Flow, str]]:
-        """Every flow the spec declares, and the key that would change it."""
-        for data_class in self.residency.data_classes:
-            for purpose in Purpose:
-                yield Flow("this machine", purpose, (self.country,), data_class), "country"
-            if endpoint := self.model.endpoint:
-                yield Flow(f"model {endpoint.model}", Purpose.PROCESS, endpoint.countries, data_class), "model.endpoint"
-            for name, system in self.core_systems.items():
-                for purpose in (Purpose.REST, Purpose.PROCESS) if system.country else ():
-                    subject, countries = f"core system {name}", (str(system.country),)
-                    yield Flow(subject, purpose, countries, data_class), f"core_systems.{name}"
+
+def country_of(spec: FabricSpec, catalogue: Catalogue, region: str | None = None) -> Country | None:
+    """Where a region stands (none given: the stack's own); ``None`` where the catalogue does not know it."""
+    found = catalogue.regions.get(region or spec.region)
+    if found is None:
+        return None
+    return spec.country if found.country == HOST else found.country
 
 
 def load_spec(path: Path) -> FabricSpec:
@@ -210,10 +295,12 @@ def _spec(document: Document) -> FabricSpec:
 
 
 def _mistakes(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
-    """What the types cannot tell: names that nothing declares."""
-    if spec.platform not in BUILT:
-        yield ("platform",), f"{spec.platform} is not built yet; expected {', '.join(sorted(BUILT))}"
+    """What the types cannot tell: names that nothing declares, and sections that the platform does not have."""
     yield from _unknown_to_catalogue(spec, load_catalogue())
+    yield from _country(spec, load_catalogue())
+    yield from _models(spec)
+    if spec.platform is Platform.LOCAL:
+        yield from _not_on_local(spec)
     yield from _unfit_ports(spec)
     for name, scope in spec.scope_classes.items():
         if scope.core_system not in spec.core_systems:
@@ -224,31 +311,84 @@ def _mistakes(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
 
 def _unknown_to_catalogue(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
     regions = {name for name, region in catalogue.regions.items() if region.platform == spec.platform}
-    if spec.platform in BUILT and spec.region not in regions:
-        yield ("region",), _unknown(spec.region, regions)
-    for index, regime in enumerate(spec.residency.regimes):
-        if regime not in catalogue.regimes:
-            yield ("residency", "regimes", index), _unknown(regime, catalogue.regimes)
-    if spec.model.weights is not None and spec.model.weights not in catalogue.weights:
-        yield ("model", "weights"), _unknown(spec.model.weights, catalogue.weights)
+    for place, region in _regions(spec):
+        if region not in regions:
+            yield place, f"expected a region of {spec.platform}, got {region}{nearest(region, regions)}"
+    for place, candidate in spec.candidates():
+        weights = candidate.hosted.weights if candidate.hosted else None
+        if weights is not None and weights not in catalogue.weights:
+            yield (*place, "hosted", "weights"), _unknown(weights, catalogue.weights)
+        if candidate.managed and candidate.managed.provider not in catalogue.providers:
+            yield (*place, "managed", "provider"), _unknown(candidate.managed.provider, catalogue.providers)
     for place, country in _countries(spec):
         if country not in catalogue.countries.names:
             yield place, f"expected a country of ISO 3166-1 alpha-2, got {country}"
 
 
+def _regions(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
+    yield ("region",), spec.region
+    for section in ("keys", "backup", "logs"):
+        if region := getattr(spec, section).region:
+            yield (section, "region"), region
+    for index, region in enumerate(spec.keys.replicas):
+        yield ("keys", "replicas", index), region
+
+
+def _country(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
+    region = catalogue.regions.get(spec.region)
+    if region is None:
+        return
+    if region.country == HOST and spec.country is None:
+        yield (), f"expected the key country: where the machines of {spec.region} stand"
+    if region.country != HOST and spec.country is not None:
+        yield ("country",), f"expected no country: {spec.region} stands in {region.country}"
+
+
+def _models(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
+    declared = set(spec.residency.data_classes)
+    hosted = [place for place, candidate in spec.candidates() if candidate.hosted]
+    for place in hosted[1:]:
+        yield (*place, "hosted"), f"expected one hosted candidate in a stack: {shown(hosted[0])} is one"
+    for place, candidate in spec.candidates():
+        for index, data_class in enumerate(candidate.data_classes or ()):
+            if data_class not in declared:
+                yield (*place, "data_classes", index), _unknown(data_class, declared)
+        siblings = spec.models[str(place[1])].candidates
+        spillover = candidate.managed.spillover if candidate.managed else None
+        if spillover is not None and (spillover == place[3] or spillover not in siblings):
+            yield (*place, "managed", "spillover"), _unknown(spillover, siblings.keys() - {place[3]})
+
+
+def _not_on_local(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
+    """Sections that this machine's fabric does not have: asking for one may not silently do nothing."""
+    for section in ("keys", "backup", "logs", "telemetry", "guardrail"):
+        if section in spec.model_fields_set:
+            yield (section,), "expected no such section: platform local does not have it"
+
+
 def _countries(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
-    yield ("country",), spec.country
-    if spec.model.endpoint:
-        for index, country in enumerate(spec.model.endpoint.countries):
-            yield ("model", "endpoint", "countries", index), country
+    if spec.country is not None:
+        yield ("country",), spec.country
+    lists: list[tuple[Place, tuple[Country, ...]]] = [
+        *(
+            ((*place, "endpoint", "countries"), found.endpoint.countries)
+            for place, found in spec.candidates()
+            if found.endpoint
+        ),
+        *((("logs", "sinks", name, "countries"), sink.countries or ()) for name, sink in spec.logs.sinks.items()),
+        *((("telemetry", name, "countries"), found.countries or ()) for name, found in spec.telemetry.items()),
+    ]
+    for place, countries in lists:
+        for index, country in enumerate(countries):
+            yield (*place, index), country
     for name, system in spec.core_systems.items():
         if system.country:
             yield ("core_systems", name, "country"), system.country
 
 
 def _unfit_ports(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
-    if Port.MODEL in spec.ports and not spec.model.hosted:
-        yield ("ports", "model"), "expected no port: model.endpoint is hosted elsewhere"
+    if Port.MODEL in spec.ports and spec.hosted is None:
+        yield ("ports", "model"), "expected no port: no candidate of models is hosted here"
     if Port.ORDERS in spec.ports and not any(system.demo for system in spec.core_systems.values()):
         yield ("ports", "orders"), "expected no port: no core system is demo: true"
     holders: dict[int, str] = {}

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from regions.boundary import Boundary
 from regions.canonical import digest
-from regions.catalogue import Country
+from regions.catalogue import Country, Kind, Protocol, Signal
+from regions.residency import DataClass
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
@@ -34,16 +35,35 @@ class Endpoints(_Frozen):
 
 
 class ModelEndpoint(_Frozen):
-    """One upstream that speaks OpenAI's format, and every country where its inference may run."""
+    """One candidate of a model class: where it is called, and every country where its inference may run.
+
+    ``name``: ``<model class>/<candidate>``. ``url``: base with ``/v1``; none: the translator answers for it.
+    ``upstream_model``: the model name it expects. ``data_classes``: the only ones that may be sent there.
+    ``weight``: its share among the candidates of the same ``priority`` (lowest first); 0: only compared, never chosen.
+    ``shadow_percent``: it gets copies of so many of a hundred calls, and its answers act on nothing.
+    ``version``: the reply's ``model`` has to be this; none: the first one seen is remembered.
+    ``signal``: where its replies say where they were made; any value beside ``signal_values`` quarantines it.
+    ``credential``: name of the secret that it is called with.
+    """
 
     name: str
     model_class: str
-    url: str
-    """Base, with ``/v1``."""
+    kind: Kind
+    protocol: Protocol
+    url: str | None
+    provider: str | None
+    region: str | None
     upstream_model: str
-    """The model name the upstream expects."""
     countries: tuple[Country, ...] = Field(min_length=1)
+    data_classes: tuple[DataClass, ...] = Field(min_length=1)
     context_tokens: int
+    weight: int = Field(ge=0)
+    priority: int = Field(ge=0)
+    shadow_percent: int | None = Field(None, ge=1, le=100)
+    version: str | None = None
+    signal: Signal | None = None
+    signal_values: tuple[str, ...] = ()
+    credential: str | None = None
 
 
 class CoreSystem(_Frozen):

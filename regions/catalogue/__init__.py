@@ -215,6 +215,16 @@ class Catalogue(Frozen):
             and (called_in is None or region.partition == called_in.partition)
         ]
 
+    def telemetry_countries(self, name: str, home: Country) -> tuple[Country, ...] | None:
+        """Where a host keeps what it is sent, for a stack in ``home``; ``None`` where no fact says so.
+
+        The longest name of ``telemetry`` that the host ends with decides.
+        """
+        names = [known for known in self.telemetry if name == known or name.endswith(f".{known}")]
+        if not names:
+            return None
+        return tuple(sorted(self.expand(self.telemetry[max(names, key=len)].countries, home)))
+
 
 def read_catalogue(folder: Path) -> Catalogue:
     """The catalogue in a folder; raises ``CatalogueError`` with the mistakes of all its files."""

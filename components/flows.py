@@ -1,0 +1,163 @@
+"""Every flow that a FabricSpec declares: which data, for what purpose, in which countries, and the key that says so.
+
+This is what review decides about, and what the auditor's map shows. No Pulumi here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from components.spec import Candidate, Destination, FabricSpec, Redundancy, country_of
+from regions.boundary import Flow
+from regions.catalogue import Catalogue, Country
+from regions.documents import Place
+from regions.endpoints import Serving, UnknownServing, guardrail, serving
+from regions.residency import DataClass, Purpose
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One declared place of data. ``key``: what in the stack file decides it. ``where``: region, host or machine.
+
+    ``countries`` is empty where no fact says where it is, and ``unknown`` says why. ``source``: the catalogue's fact.
+    """
+
+    key: Place
+    subject: str
+    purpose: Purpose
+    where: str
+    countries: tuple[Country, ...]
+    data_classes: tuple[DataClass, ...]
+    source: str | None = None
+    unknown: str | None = None
+
+    def flows(self) -> Iterator[Flow]:
+        """One for each data class."""
+        for data_class in self.data_classes:
+            yield Flow(self.subject, self.purpose, self.countries, data_class)
+
+
+def legs(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
+    """Every leg of a spec."""
+    yield from _stack(spec, catalogue)
+    yield from _backups(spec, catalogue)
+    yield from _keys(spec, catalogue)
+    yield from _logs(spec, catalogue)
+    yield from _models(spec, catalogue)
+    yield from _core_systems(spec)
+
+
+def _leg(
+    spec: FabricSpec,
+    key: Place,
+    subject: str,
+    purpose: Purpose,
+    where: str,
+    countries: tuple[Country, ...],
+    **more: Any,
+) -> Leg:
+    return Leg(key, subject, purpose, where, countries, **{"data_classes": tuple(spec.residency.data_classes), **more})
+
+
+def _stack(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
+    key = ("region",) if spec.country is None else ("country",)
+    for purpose in (Purpose.REST, Purpose.PROCESS):
+        yield _in_region(spec, catalogue, key, "the stack", purpose, spec.region)
+
+
+def _backups(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
+    region = spec.backup.region or spec.region
+    key = ("backup", "region") if spec.backup.region else ("region",)
+    yield _in_region(spec, catalogue, key, "backups", Purpose.BACKUP, region)
+    if spec.backup.redundancy is Redundancy.GEO:
+        found = catalogue.regions.get(region)
+        pair = found.pair if found else None
+        key, subject = ("backup", "redundancy"), f"geo-redundant copies of {region}"
+        if pair is None:
+            unknown = f"the catalogue knows no paired region of {region}, so where its copies go is not known"
+            yield _leg(spec, key, subject, Purpose.BACKUP, "its pair", (), unknown=unknown)
+        else:
+            yield _in_region(spec, catalogue, key, subject, Purpose.BACKUP, pair)
+
+
+def _keys(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
+    region = spec.keys.region or spec.region
+    key: Place = ("keys", "region") if spec.keys.region else ("region",)
+    yield _in_region(spec, catalogue, key, "keys", Purpose.KEYS, region)
+    for index, replica in enumerate(spec.keys.replicas):
+        yield _in_region(spec, catalogue, ("keys", "replicas", index), "key replica", Purpose.KEYS, replica)
+
+
+def _logs(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
+    key = ("logs", "region") if spec.logs.region else ("region",)
+    yield _in_region(spec, catalogue, key, "logs", Purpose.LOGS, spec.logs.region or spec.region)
+    for name, sink in spec.logs.sinks.items():
+        yield _to_host(spec, catalogue, ("logs", "sinks", name), f"log sink {name}", sink)
+    for name, destination in spec.telemetry.items():
+        yield _to_host(spec, catalogue, ("telemetry", name), f"telemetry {name}", destination)
+
+
+def _models(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
+    for name, model_class in spec.models.items():
+        for candidate, found in model_class.candidates.items():
+            yield _model(spec, catalogue, ("models", name, "candidates", candidate), found)
+    if spec.guardrail and spec.guardrail.profile:
+        key, profile = ("guardrail", "profile"), spec.guardrail.profile
+        try:
+            countries, unknown = guardrail(catalogue, profile, spec.region), None
+        except UnknownServing as error:
+            countries, unknown = (), str(error)
+        yield _leg(spec, key, f"guardrail {profile}", Purpose.PROCESS, profile, countries, unknown=unknown)
+
+
+def _model(spec: FabricSpec, catalogue: Catalogue, key: Place, candidate: Candidate) -> Leg:
+    classes = candidate.data_classes or tuple(spec.residency.data_classes)
+    subject = f"model {key[1]}/{key[3]}"
+    if candidate.managed:
+        key = (*key, "managed")
+        try:
+            found = served(candidate, catalogue)
+        except UnknownServing as error:
+            return Leg(key, subject, Purpose.PROCESS, candidate.managed.region, (), classes, unknown=str(error))
+        where = f"{found.called} by {found.via}"
+        return Leg(key, subject, Purpose.PROCESS, where, found.countries, classes, found.source)
+    if candidate.endpoint:
+        where, countries = candidate.endpoint.url, candidate.endpoint.countries
+        return Leg((*key, "endpoint"), subject, Purpose.PROCESS, where, countries, classes)
+    country = country_of(spec, catalogue)
+    return Leg((*key, "hosted"), subject, Purpose.PROCESS, spec.region, (country,) if country else (), classes)
+
+
+def served(candidate: Candidate, catalogue: Catalogue) -> Serving:
+    """What the catalogue knows of a managed candidate; raises ``UnknownServing``."""
+    managed = candidate.managed
+    if managed is None:
+        raise UnknownServing("it is no managed model")
+    return serving(catalogue, managed.provider, managed.model, managed.region, via=managed.sku)
+
+
+def _core_systems(spec: FabricSpec) -> Iterator[Leg]:
+    for name, system in spec.core_systems.items():
+        for purpose in (Purpose.REST, Purpose.PROCESS) if system.country else ():
+            where, countries = str(system.url), (str(system.country),)
+            yield _leg(spec, ("core_systems", name), f"core system {name}", purpose, where, countries)
+
+
+def _in_region(spec: FabricSpec, catalogue: Catalogue, key: Place, subject: str, purpose: Purpose, region: str) -> Leg:
+    found = catalogue.regions.get(region)
+    country = country_of(spec, catalogue, region)
+    if found is None or country is None:
+        unknown = f"{region} is no region of the catalogue"
+        return _leg(spec, key, subject, purpose, region, (), unknown=unknown)
+    return _leg(spec, key, subject, purpose, region, (country,), source=found.source)
+
+
+def _to_host(spec: FabricSpec, catalogue: Catalogue, key: Place, subject: str, to: Destination) -> Leg:
+    host = to.url.partition("//")[2].partition("/")[0].partition(":")[0]
+    country = country_of(spec, catalogue)
+    known = catalogue.telemetry_countries(host, country) if country else None
+    countries = tuple(sorted({*(known or ()), *(to.countries or ())}))
+    if not countries:
+        unknown = f"the catalogue does not know where {host} keeps what it is sent: name its countries"
+        return _leg(spec, key, subject, Purpose.LOGS, host, (), unknown=unknown)
+    return _leg(spec, key, subject, Purpose.LOGS, host, countries)

@@ -1,0 +1,210 @@
+"""What a rule on resources is, and how it is asked.
+
+A resource is plain: type token, name, properties as its SDK spells them (camelCase), and the region of its provider. So
+the same rules hold for a planned graph, inside ``pulumi up``, and for a resource typed into a test.
+
+A rule is a list of clauses, each about one property. What a clause cannot decide is a finding, never a pass: a value
+that only the cloud will know (``UNKNOWN``), an unset property of an adopted resource, a region the catalogue lacks.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any, Final
+
+from regions.boundary import Boundary, Flow
+from regions.catalogue import HOST, Catalogue, Country
+from regions.findings import Finding, Severity
+from regions.residency import Purpose
+
+
+class _Mark(Enum):
+    UNKNOWN = "not known before the cloud answers"
+    UNSET = "unset"
+
+
+UNKNOWN: Final = _Mark.UNKNOWN
+"""Stands in ``properties`` for an output that a preview does not know."""
+UNSET: Final = _Mark.UNSET
+"""What a clause sees where the property is absent."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """``region``: its provider's; ``None`` where the provider has none. ``adopted``: read or imported, so that an unset
+    property says nothing about the cloud's default."""
+
+    type: str
+    name: str
+    properties: Mapping[str, Any]
+    region: str | None = None
+    adopted: bool = False
+
+
+@dataclass(frozen=True)
+class Breach:
+    """``property``: with the index of the item. ``countries``: those outside, where it is about countries."""
+
+    property: str
+    value: Any
+    message: str
+    countries: tuple[Country, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What rules are asked against: the Boundary, and all resources that are planned together.
+
+    ``region``: the stack's. ``hosts``: telemetry hosts that the stack declares.
+    """
+
+    boundary: Boundary
+    catalogue: Catalogue
+    on: date
+    region: str
+    resources: tuple[Resource, ...] = ()
+    hosts: frozenset[str] = frozenset()
+
+    @cached_property
+    def partition(self) -> str:
+        """The partition of the stack's region."""
+        return self.catalogue.regions[self.region].partition
+
+    def country(self, region: str) -> Country | None:
+        """Where a region of the catalogue stands."""
+        found = self.catalogue.regions.get(region)
+        if found is None:
+            return None
+        return self.boundary.host if found.country == HOST else found.country
+
+    def outside(self, subject: str, purpose: Purpose, countries: tuple[Country, ...]) -> Breach | None:
+        """Why the data classes of the stack may not all be in these countries; no countries: not known, so refused."""
+        for data_class in self.boundary.data_classes:
+            verdict = self.boundary.decide(Flow(subject, purpose, countries, data_class), self.on)
+            if not verdict.allowed:
+                return Breach("", "", f"{verdict.rule}: {verdict.reason}", verdict.countries)
+        return None
+
+    def named(self, type_pattern: str, *names: str) -> Resource | None:
+        """The planned resource of a type that any of the names, ids or ARNs mean; ``None`` where there is not just one.
+
+        A resource goes by its name, and by its properties ``id``, ``arn``, ``name``, ``bucket`` and ``identifier``.
+        """
+        found = [
+            resource
+            for resource in self.resources
+            if fnmatchcase(resource.type, type_pattern) and not names_of(resource).isdisjoint(names)
+        ]
+        return found[0] if len(found) == 1 else None
+
+
+def names_of(resource: Resource) -> set[str]:
+    """What other resources may call it."""
+    properties = (resource.properties.get(key) for key in ("id", "arn", "name", "bucket", "identifier"))
+    return {resource.name, *(value for value in properties if isinstance(value, str))}
+
+
+Check = Callable[[Any, Resource, Plan], Iterable[Breach | str]]
+"""Value (or ``UNSET``), resource, plan → what is wrong; a text is a breach of the value as it stands."""
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One property and what it must be.
+
+    ``path``: ``a.b[].c``, empty for the resource's existence. ``types``: the rule's types it is about; none: all.
+    ``unless``: the resource needs no such thing (a replica, which takes its source's).
+    """
+
+    path: str
+    check: Check
+    types: tuple[str, ...] = ()
+    unless: Callable[[Resource], bool] | None = None
+
+    def breaches(self, resource: Resource, plan: Plan) -> Iterator[Breach]:
+        """What this clause has against the resource."""
+        if self.unless is not None and self.unless(resource):
+            return
+        for place, value in values_at(resource.properties, self.path):
+            if value is UNKNOWN:
+                yield Breach(place, value, "its value is not known before the cloud answers, so nothing allows it")
+            elif value is UNSET and resource.adopted and self.path:
+                yield Breach(place, value, "it is unset, and what the cloud has at an adopted resource is not known")
+            else:
+                for found in self.check(value, resource, plan):
+                    breach = Breach(place, value, found) if isinstance(found, str) else found
+                    yield Breach(breach.property or place, value, breach.message, breach.countries)
+
+
+@dataclass(frozen=True)
+class ResourceRule:
+    """``types``: tokens, ``*`` for any. ``regimes``: where it applies; none: under every regime.
+
+    ``trap``: what goes wrong. ``source``: where the facts behind it stand.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    types: tuple[str, ...]
+    trap: str
+    remedy: str
+    source: str
+    clauses: tuple[Clause, ...] = field(default=())
+    regimes: tuple[str, ...] = ()
+
+    def applies(self, resource: Resource) -> bool:
+        return any(fnmatchcase(resource.type, pattern) for pattern in self.types)
+
+    def findings(self, resource: Resource, plan: Plan) -> Iterator[Finding]:
+        """What the rule has against one resource; nothing where it is not about its type."""
+        if not self.applies(resource):
+            return
+        for clause in self.clauses:
+            if clause.types and not any(fnmatchcase(resource.type, pattern) for pattern in clause.types):
+                continue
+            for breach in clause.breaches(resource, plan):
+                yield Finding(
+                    rule=self.id,
+                    severity=self.severity,
+                    resource=resource.name,
+                    property=breach.property,
+                    value=_told(breach.value),
+                    countries=breach.countries,
+                    message=f"{self.title}: {breach.message}",
+                    remedy=self.remedy,
+                )
+
+
+def values_at(properties: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    """Each value under a path, with its own path; ``UNSET`` once where the property is absent or null.
+
+    An empty list has no items: nothing is wrong with what is not there.
+    """
+    yield from _walk(properties, path.split(".") if path else [], "")
+
+
+def _walk(value: Any, parts: list[str], place: str) -> Iterator[tuple[str, Any]]:
+    if not parts or value is UNKNOWN:
+        yield place, value
+        return
+    key, is_list = parts[0].removesuffix("[]"), parts[0].endswith("[]")
+    here = f"{place}.{key}" if place else key
+    inner = value.get(key) if isinstance(value, Mapping) else None
+    if inner is None:
+        yield ".".join((here, *parts[1:])), UNSET
+    elif not is_list or inner is UNKNOWN:
+        yield from _walk(inner, parts[1:], here)
+    else:
+        items = inner if isinstance(inner, list | tuple) else [inner]
+        for index, item in enumerate(items):
+            yield from _walk(item, parts[1:], f"{here}[{index}]")
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, _Mark):
+        return value.value
+    return value if isinstance(value, str) else repr(value)
