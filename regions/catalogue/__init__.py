@@ -8,12 +8,12 @@ read once and never fetched; what it does not hold is unknown, and unknown is re
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from regions.canonical import digest
 from regions.catalogue.facts import (
@@ -30,6 +30,7 @@ from regions.catalogue.facts import (
     CountryTerm,
     Custody,
     Evidence,
+    Facts,
     Frozen,
     GpuFamily,
     Group,
@@ -49,13 +50,14 @@ from regions.catalogue.facts import (
     Way,
     Weights,
 )
+from regions.catalogue.references import wrong_references
 from regions.documents import Document, DocumentError, Place
-from regions.expectations import nearest
 
 __all__ = [
     "ANYWHERE",
     "HOST",
     "PURPOSES",
+    "SCHEMA_PATH",
     "SELF",
     "Adequacy",
     "Catalogue",
@@ -86,6 +88,9 @@ __all__ = [
 ]
 
 
+SCHEMA_PATH = Path(__file__).with_name("catalogue.schema.json")
+
+
 class CatalogueError(DocumentError):
     """The catalogue itself is wrong; nothing may be decided with it."""
 
@@ -110,7 +115,7 @@ class _AdequacyFile(Frozen):
 class _RegionsFile(Frozen):
     """``sets``: regions that other facts name together."""
 
-    sets: dict[str, tuple[RegionName, ...]] = {}
+    sets: dict[str, tuple[RegionName, ...]] = Field(default_factory=dict)
     regions: dict[RegionName, Region]
 
 
@@ -157,20 +162,8 @@ _FILES: Mapping[str, type[BaseModel]] = {
 }
 
 
-class Catalogue(Frozen):
-    sources: dict[str, Source]
-    countries: Countries
-    groups: dict[str, Group]
-    regimes: dict[str, Regime]
-    adequacy: tuple[Adequacy, ...]
-    sets: dict[str, tuple[RegionName, ...]]
-    regions: dict[RegionName, Region]
-    providers: dict[str, Provider]
-    models: dict[str, dict[str, CatalogueModel]]
-    guardrails: dict[str, GuardrailProfile]
-    gpus: dict[str, GpuFamily]
-    telemetry: dict[str, TelemetryHost]
-    weights: dict[str, Weights]
+class Catalogue(Facts):
+    """The facts, and what follows from them."""
 
     @cached_property
     def digest(self) -> str:
@@ -240,9 +233,9 @@ def read_catalogue(folder: Path) -> Catalogue:
     if mistakes:
         raise CatalogueError(mistakes)
     catalogue = Catalogue.model_construct(**facts)
-    dangling = [_placed(documents, place).mistake(place, problem) for place, problem in _dangling(catalogue)]
-    if dangling:
-        raise CatalogueError(dangling)
+    wrong = [_placed(documents, place).mistake(place, problem) for place, problem in wrong_references(catalogue)]
+    if wrong:
+        raise CatalogueError(wrong)
     return catalogue
 
 
@@ -265,114 +258,11 @@ def _placed(documents: Mapping[str, Document], place: Place) -> Document:
     return next(found for found in documents.values() if place[:2] in found.lines)
 
 
-def _dangling(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
-    """Terms that name nothing, wherever they stand."""
-    countries = set(catalogue.countries.names)
-    names = countries | set(catalogue.groups)
-    regions = set(catalogue.regions)
-    places = names | regions | set(catalogue.sets) | {SELF, ANYWHERE}
-    platforms = {region.platform for region in catalogue.regions.values()}
-    terms: list[tuple[Place, str, set[str], str]] = [
-        *((place, source, set(catalogue.sources), "a source of sources.yaml") for place, source in _cited(catalogue)),
-        *((place, term, countries, "a country of countries.yaml") for place, term in _countries(catalogue)),
-        *((place, term, names | {HOST}, "a country or group of countries.yaml") for place, term in _terms(catalogue)),
-        *((place, name, regions, "a region of regions/") for place, name in _regions(catalogue)),
-        *((place, term, places, "a region, set, country or group") for place, term in _reached(catalogue)),
-        *((place, name, platforms, "a platform that has regions") for place, name in _platforms(catalogue)),
-        *(
-            (("models", provider), provider, set(catalogue.providers), "a provider of models/")
-            for provider in catalogue.models
-        ),
-    ]
-    for place, term, known, kind in terms:
-        if term not in known:
-            yield place, f"expected {kind}, got {term}{nearest(term, known)}"
-    yield from _called_nowhere(catalogue)
-
-
-def _cited(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
-    yield ("countries", "source"), catalogue.countries.source
-    for field in ("groups", "regimes", "regions", "providers", "guardrails", "gpus", "telemetry", "weights"):
-        for name, fact in getattr(catalogue, field).items():
-            yield (field, name, "source"), fact.source
-    for index, edge in enumerate(catalogue.adequacy):
-        yield ("adequacy", index, "source"), edge.source
-    for place, way in _ways(catalogue):
-        yield (*place, "source"), way.source
-
-
-def _ways(catalogue: Catalogue) -> Iterator[tuple[Place, Way]]:
-    for provider, models in catalogue.models.items():
-        for model, found in models.items():
-            for via, way in found.ways.items():
-                yield ("models", provider, model, "ways", via), way
-
-
-def _countries(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
-    for name, group in catalogue.groups.items():
-        for index, country in enumerate(group.countries):
-            yield ("groups", name, "countries", index), country
-
-
-def _terms(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
-    for name, regime in catalogue.regimes.items():
-        for purpose in PURPOSES:
-            for index, term in enumerate(getattr(regime, purpose)):
-                yield ("regimes", name, purpose, index), term
-    for index, edge in enumerate(catalogue.adequacy):
-        yield ("adequacy", index, "origin"), edge.origin
-        yield ("adequacy", index, "to"), edge.to
-    for name, region in catalogue.regions.items():
-        yield ("regions", name, "country"), region.country
-    for name, host in catalogue.telemetry.items():
-        for index, term in enumerate(host.countries):
-            yield ("telemetry", name, "countries", index), term
-
-
-def _regions(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
-    for name, region in catalogue.regions.items():
-        if region.pair is not None:
-            yield ("regions", name, "pair"), region.pair
-    for field, lists in (("sets", catalogue.sets), ("gpus", {k: v.regions for k, v in catalogue.gpus.items()})):
-        for name, members in lists.items():
-            for index, member in enumerate(members):
-                yield ((field, name, index) if field == "sets" else (field, name, "regions", index)), member
-
-
-def _reached(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
-    calls = [
-        *(((*place, "calls"), way.calls) for place, way in _ways(catalogue)),
-        *((("guardrails", name, "calls"), profile.calls) for name, profile in catalogue.guardrails.items()),
-    ]
-    for place, called in calls:
-        for origin, terms in called.items():
-            for index, term in enumerate(terms):
-                yield (*place, origin, index), term
-
-
-def _platforms(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
-    for name, provider in catalogue.providers.items():
-        if provider.platform is not None:
-            yield ("providers", name, "platform"), provider.platform
-    for name, family in catalogue.gpus.items():
-        yield ("gpus", name, "platform"), family.platform
-
-
-def _called_nowhere(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
-    """Calls from what is no region, no set, and no host or location by which the way itself is chosen."""
-    known = catalogue.regions.keys() | catalogue.sets.keys()
-    for place, way in _ways(catalogue):
-        provider = catalogue.providers.get(str(place[1]))
-        if provider is None or provider.platform is None:
-            continue
-        for origin in way.calls:
-            if origin not in known and origin != place[-1]:
-                yield (*place, "calls", origin), f"expected a region or set, got {origin}{nearest(origin, known)}"
-
-
 def schema_text() -> str:
-    """The JSON Schemas of the catalogue's files, by file name, as ``catalogue.schema.json`` has them."""
-    return json.dumps({name: cls.model_json_schema() for name, cls in _FILES.items()}, indent=2) + "\n"
+    """One JSON Schema for every file, as ``catalogue.schema.json`` has it for editors: no file has all the keys."""
+    schema = Catalogue.model_json_schema()
+    del schema["required"]
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
 
 
 @cache

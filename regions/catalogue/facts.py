@@ -73,7 +73,11 @@ class Custody(StrEnum):
 
 
 class Evidence(StrEnum):
-    """A document that a regime wants the stack to name."""
+    """A document that a regime wants the stack to name.
+
+    In order: privacy impact assessment, business associate agreement, transfer impact assessment, the screening of
+    those who operate the stack, and the government or regulated boundary that its cloud account stands in.
+    """
 
     PIA = "pia_ref"
     BAA = "baa_ref"
@@ -85,7 +89,8 @@ class Evidence(StrEnum):
 class Regime(Cited):
     """Where each purpose may happen under a regime, as configurable default, often stricter than the law.
 
-    ``fixed``: data classes that no relaxation reaches. ``partitions``: by platform, the only ones that will do.
+    ``fixed``: data classes that no relaxation reaches. ``partitions``: by platform, the only ones that will do; none
+    for an empty list, any for a platform that is not there.
     """
 
     title: str
@@ -104,7 +109,7 @@ class Regime(Cited):
 class Adequacy(Cited):
     """One direction: data may go from ``origin`` to ``to``. Never to be read backwards.
 
-    ``basis``: the decision. ``scope``: what it covers where that is not everything.
+    ``to``: a country or group. ``basis``: the decision. ``scope``: the recipients it covers where not all.
     """
 
     origin: CountryTerm
@@ -137,7 +142,7 @@ class Kind(StrEnum):
 
 
 class Mode(StrEnum):
-    """How far a request may travel: one region's country, a zone of several, anywhere; ``direct``: the vendor's host."""
+    """How far a request may travel: one region's country, a zone of several, anywhere; direct: to the vendor's host."""
 
     REGIONAL = "regional"
     ZONE = "zone"
@@ -191,7 +196,7 @@ class GuardrailProfile(Cited):
 
 
 class GpuFamily(Cited):
-    """``accelerator``: the GPU. ``regions``: where the source lists it; a region that is absent is not known to have it."""
+    """``regions``: where the source lists machines with this accelerator; where it does not is unknown."""
 
     platform: str
     accelerator: str
@@ -227,6 +232,24 @@ class Weights(Cited):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     licence: str
     sources: WeightSources
+
+
+class Facts(Frozen):
+    """Everything that the files say, by name. ``sets``: regions that other facts name together."""
+
+    sources: dict[str, Source]
+    countries: Countries
+    groups: dict[str, Group]
+    regimes: dict[str, Regime]
+    adequacy: tuple[Adequacy, ...]
+    sets: dict[str, tuple[RegionName, ...]]
+    regions: dict[RegionName, Region]
+    providers: dict[str, Provider]
+    models: dict[str, dict[str, CatalogueModel]]
+    guardrails: dict[str, GuardrailProfile]
+    gpus: dict[str, GpuFamily]
+    telemetry: dict[str, TelemetryHost]
+    weights: dict[str, Weights]
 
 
 PURPOSES: tuple[Literal["rest", "process", "logs", "backup", "keys"], ...] = (

@@ -12,7 +12,9 @@ import typer
 from components.naming import REPOSITORY
 from components.postgres import server
 from components.spec import FabricSpec, load_spec, schema_text
+from regions.catalogue import SCHEMA_PATH as CATALOGUE_SCHEMA
 from regions.catalogue import load_catalogue
+from regions.catalogue import schema_text as catalogue_schema
 from runtime.agents.definition import schema_text as agent_schema
 from scripts.cli.agents import deploy_definition
 from scripts.cli.api import Api
@@ -84,10 +86,11 @@ def psql(
 
 
 def schema() -> None:
-    """Write the JSON Schemas of stack files and agent files anew, for editors."""
+    """Write the JSON Schemas of stack files, agent files and the catalogue anew, for editors."""
     for path, text in (
         (REPOSITORY / "components" / "fabric.schema.json", schema_text()),
         (REPOSITORY / "runtime" / "agents" / "agent.schema.json", agent_schema()),
+        (CATALOGUE_SCHEMA, catalogue_schema()),
     ):
         path.write_text(text)
         console.print(os.path.relpath(path))

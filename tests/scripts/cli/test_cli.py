@@ -176,7 +176,11 @@ def test_a_choice_is_taken_in_both_spellings_and_others_are_answered_with_the_li
 
 
 def test_the_schemas_in_the_repository_are_those_of_the_code(home: Path) -> None:
-    files = [REPOSITORY / "components" / "fabric.schema.json", REPOSITORY / "runtime" / "agents" / "agent.schema.json"]
+    files = [
+        REPOSITORY / "components" / "fabric.schema.json",
+        REPOSITORY / "runtime" / "agents" / "agent.schema.json",
+        REPOSITORY / "regions" / "catalogue" / "catalogue.schema.json",
+    ]
     before = [file.read_text() for file in files]
     assert loomstead(home, "schema").returncode == 0
     assert [file.read_text() for file in files] == before
