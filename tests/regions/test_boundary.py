@@ -1,39 +1,52 @@
 """The one residency decision: unknown is refused, regimes only take away, order means nothing."""
 
 import json
+from collections.abc import Mapping
+from datetime import date, timedelta
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regions.boundary import (
-    Boundary,
-    DataClass,
-    Flow,
-    Purpose,
-    Residency,
-    ResidencyError,
-    Verdict,
-    compile_boundary,
-)
-from regions.catalogue import Catalogue, Regime, load_catalogue
+from regions.boundary import Boundary, Flow, ResidencyError, Verdict, compile_boundary
+from regions.catalogue import Adequacy, Catalogue, Regime, load_catalogue
+from regions.residency import Basis, DataClass, DataClassRules, Purpose, Relaxation, Residency
 
 SHIPPED = load_catalogue()
 PURPOSES = [purpose.value for purpose in Purpose]
+TODAY = date(2026, 11, 23)
 
 
-def with_regimes(regimes: dict[str, dict[str, list[str]]]) -> Catalogue:
-    """The shipped catalogue and further regimes."""
-    fact = {"title": "made up", "as_of": "2026-11-23", "source": "this test", "confidence": "known"}
-    made = {name: Regime.model_validate_json(json.dumps(fact | terms)) for name, terms in regimes.items()}
-    return SHIPPED.model_copy(update={"regimes": SHIPPED.regimes | made})
+def with_regimes(regimes: Mapping[str, Mapping[str, Any]], adequacy: tuple[Adequacy, ...] = ()) -> Catalogue:
+    """The shipped catalogue with further regimes, and with these adequacy decisions alone."""
+    fact = {"title": "made up", "source": "loomstead", "transfer_mode": "documented"}
+    made = {name: Regime.model_validate_json(json.dumps(fact | dict(terms))) for name, terms in regimes.items()}
+    return SHIPPED.model_copy(update={"regimes": SHIPPED.regimes | made, "adequacy": adequacy})
 
 
-def boundary(*regimes: str, host: str = "DE", classes: tuple[str, ...] = ("personal",)) -> Boundary:
-    residency = Residency(regimes=regimes, data_classes=tuple(DataClass(name) for name in classes))
-    return compile_boundary(residency, SHIPPED, host=host)
+def residency(*regimes: str, classes: tuple[str, ...] = ("personal",), **more: Any) -> Residency:
+    return Residency(regimes=regimes, data_classes={DataClass(name): DataClassRules() for name in classes}, **more)
+
+
+def boundary(*regimes: str, host: str = "DE", classes: tuple[str, ...] = ("personal",), **more: Any) -> Boundary:
+    return compile_boundary(residency(*regimes, classes=classes, **more), SHIPPED, host=host)
+
+
+def relaxation(**changed: Any) -> Relaxation:
+    fields = {
+        "regime": "eu-gdpr",
+        "purposes": [Purpose.PROCESS],
+        "data_classes": [DataClass.PERSONAL],
+        "countries": ["US"],
+        "basis": Basis.DOCUMENTED,
+        "reference": "SCC-2026-7",
+        "reason": "the model is there",
+        "approver": "dpo@example.com",
+        "expires": TODAY,
+    }
+    return Relaxation(**{key: tuple(v) if isinstance(v, list) else v for key, v in (fields | changed).items()})
 
 
 class Case(NamedTuple):
@@ -70,27 +83,27 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_flow_is_decided_by_the_rule_that_speaks_of_it(case: Case) -> None:
-    verdict = boundary(*case.regimes).decide(case.flow)
+    verdict = boundary(*case.regimes).decide(case.flow, TODAY)
     assert (verdict.rule, verdict.allowed) == (case.rule, case.rule == "residency/inside")
     assert verdict.countries == (case.flow.countries if verdict.allowed else case.refused)
 
 
 def test_a_refusal_names_subject_fact_rule_and_country() -> None:
-    verdict = boundary("host-country").decide(Flow("model small", "process", ("US", "DE", "FR"), "personal"))
+    verdict = boundary("host-country").decide(Flow("model small", "process", ("US", "DE", "FR"), "personal"), TODAY)
     reason = "model small: process in FR, US is outside host-country, which allows it in DE"
     assert verdict == Verdict(False, "host-country/process", reason, ("FR", "US"))
 
 
 def test_an_allowed_flow_names_every_regime_that_agreed() -> None:
-    verdict = boundary("eu-gdpr", "host-country").decide(Flow("model small", "process", ("DE",), "personal"))
+    verdict = boundary("eu-gdpr", "host-country").decide(Flow("model small", "process", ("DE",), "personal"), TODAY)
     chain = "eu-gdpr/process allows it; host-country/process allows it"
     assert verdict.reason == f"model small: process of personal data in DE: {chain}"
 
 
 def test_host_means_where_the_stack_stands() -> None:
     flow = Flow("m", "process", ("CH",), "personal")
-    assert boundary("host-country", host="CH").decide(flow).allowed
-    assert not boundary("host-country", host="DE").decide(flow).allowed
+    assert boundary("host-country", host="CH").decide(flow, TODAY).allowed
+    assert not boundary("host-country", host="DE").decide(flow, TODAY).allowed
 
 
 def test_an_unknown_regime_and_an_unknown_host_are_malformed_not_refused() -> None:
@@ -103,8 +116,8 @@ def test_an_unknown_regime_and_an_unknown_host_are_malformed_not_refused() -> No
 
 
 def test_a_purpose_that_no_regime_speaks_of_is_refused() -> None:
-    silent = Boundary(host="DE", data_classes=(DataClass.PERSONAL,), rules=())
-    assert silent.decide(Flow("m", "rest", ("DE",), "personal")).rule == "residency/purpose"
+    silent = Boundary(host="DE", data_classes=(DataClass.PERSONAL,), denied=(), rules=())
+    assert silent.decide(Flow("m", "rest", ("DE",), "personal"), TODAY).rule == "residency/purpose"
 
 
 def test_a_boundary_survives_json_with_its_digest() -> None:
@@ -126,11 +139,146 @@ def test_whatever_changes_the_meaning_changes_the_digest(other: Boundary) -> Non
     assert other.digest != boundary("eu-gdpr").digest
 
 
+def test_a_relaxation_allows_what_it_names_until_it_ends_and_says_who_approved() -> None:
+    made = boundary("eu-gdpr", classes=("personal", "public"), relaxations=(relaxation(),))
+    flow = Flow("m", "process", ("DE", "US"), "personal")
+    verdict = made.decide(flow, TODAY)
+    assert verdict.allowed
+    assert "by relaxation (documented, approved by dpo@example.com, until 2026-11-23)" in verdict.reason
+    later = made.decide(flow, TODAY + timedelta(days=1))
+    assert (later.rule, later.countries) == ("eu-gdpr/process", ("US",))
+    assert "the relaxation for US ended on 2026-11-23" in later.reason
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        Flow("m", "rest", ("US",), "personal"),
+        Flow("m", "process", ("US",), "public"),
+        Flow("m", "process", ("CA",), "personal"),
+    ],
+    ids=["another purpose", "another data class", "another country"],
+)
+def test_a_relaxation_allows_nothing_beside_what_it_names(flow: Flow) -> None:
+    made = boundary("eu-gdpr", classes=("personal", "public"), relaxations=(relaxation(),))
+    assert not made.decide(flow, TODAY).allowed
+
+
+def test_a_relaxation_of_one_regime_leaves_the_others_as_they_are() -> None:
+    made = boundary("eu-gdpr", "host-country", relaxations=(relaxation(),))
+    assert made.decide(Flow("m", "process", ("US",), "personal"), TODAY).rule == "host-country/process"
+
+
+def test_a_relaxation_by_adequacy_ends_with_the_decision() -> None:
+    edge = Adequacy(origin="eea", to="GB", basis="made up", expires=TODAY, source="loomstead")
+    catalogue = SHIPPED.model_copy(update={"adequacy": (edge,)})
+    asked = relaxation(countries=["GB"], basis=Basis.ADEQUACY, reference=None, expires=TODAY + timedelta(days=30))
+    made = compile_boundary(residency("eu-gdpr", relaxations=(asked,)), catalogue, host="DE")
+    flow = Flow("m", "process", ("GB",), "personal")
+    assert made.decide(flow, TODAY).allowed
+    assert not made.decide(flow, TODAY + timedelta(days=1)).allowed
+
+
+def test_an_adequacy_decision_is_not_read_backwards() -> None:
+    edge = Adequacy(origin="GB", to="DE", basis="made up", source="loomstead")
+    catalogue = SHIPPED.model_copy(update={"adequacy": (edge,)})
+    asked = relaxation(countries=["GB"], basis=Basis.ADEQUACY, reference=None)
+    with pytest.raises(ResidencyError, match="no adequacy decision of eu-gdpr for GB"):
+        compile_boundary(residency("eu-gdpr", relaxations=(asked,)), catalogue, host="DE")
+
+
+@pytest.mark.parametrize(
+    ("regime", "asked", "problem"),
+    [
+        ("host-country", relaxation(regime="host-country"), "host-country is never relaxed"),
+        ("host-country", relaxation(), "the stack is not under eu-gdpr: there is nothing to relax"),
+        ("eu-strict", relaxation(regime="eu-strict"), "eu-strict is never relaxed"),
+        (
+            "eu-gdpr",
+            relaxation(countries=["IN"], basis=Basis.ADEQUACY, reference=None),
+            "the catalogue has no adequacy decision of eu-gdpr for IN",
+        ),
+        (
+            "ae-pdpl",
+            relaxation(regime="ae-pdpl", data_classes=[DataClass.HEALTH]),
+            "ae-pdpl is never relaxed for health data",
+        ),
+    ],
+)
+def test_a_relaxation_that_a_regime_does_not_permit_is_refused_not_malformed(
+    regime: str, asked: Relaxation, problem: str
+) -> None:
+    with pytest.raises(ResidencyError) as caught:
+        boundary(regime, relaxations=(asked,))
+    assert [(found.text, found.refused) for found in caught.value.problems] == [(problem, True)]
+
+
+def test_a_documented_relaxation_names_its_document() -> None:
+    with pytest.raises(ValueError, match="expected reference"):
+        relaxation(reference=None)
+
+
+def test_a_regime_that_is_relaxed_by_adequacy_only_takes_no_document() -> None:
+    catalogue = with_regimes({"r": {key: ["DE"] for key in PURPOSES} | {"transfer_mode": "adequacy"}})
+    with pytest.raises(ResidencyError, match="r is relaxed to countries with an adequacy decision only"):
+        compile_boundary(residency("r", relaxations=(relaxation(regime="r"),)), catalogue, host="DE")
+
+
+def test_allow_and_deny_only_take_away() -> None:
+    made = boundary("eu-gdpr", allow=("DE", "FR", "US"), deny=("FR",))
+    rules = {
+        country: made.decide(Flow("m", "rest", (country,), "personal"), TODAY).rule
+        for country in ("DE", "FR", "US", "IT")
+    }
+    assert rules == {"DE": "residency/inside", "FR": "residency/deny", "US": "eu-gdpr/rest", "IT": "residency/allow"}
+
+
+def test_a_denied_country_stays_denied_under_a_relaxation() -> None:
+    made = boundary("eu-gdpr", deny=("US",), relaxations=(relaxation(),))
+    assert made.decide(Flow("m", "process", ("US",), "personal"), TODAY).rule == "residency/deny"
+
+
+def test_a_data_class_has_rules_of_its_own() -> None:
+    classes = {DataClass.PUBLIC: DataClassRules(), DataClass.HEALTH: DataClassRules(process=("host",))}
+    made = compile_boundary(Residency(regimes=("eu-gdpr",), data_classes=classes), SHIPPED, host="DE")
+    assert made.decide(Flow("m", "process", ("FR",), "public"), TODAY).allowed
+    assert made.decide(Flow("m", "process", ("FR",), "health"), TODAY).rule == "health/process"
+    assert made.decide(Flow("m", "rest", ("FR",), "health"), TODAY).allowed
+
+
+def test_every_unknown_name_is_told_with_its_place() -> None:
+    classes = {DataClass.PERSONAL: DataClassRules(rest=("nowhere",))}
+    wrong = Residency(
+        regimes=("eu-gdpr",),
+        data_classes=classes,
+        allow=("ea",),
+        deny=("ZZ",),
+        relaxations=(relaxation(countries=["QQ"]), relaxation(regime="eu-gdrp")),
+    )
+    with pytest.raises(ResidencyError) as caught:
+        compile_boundary(wrong, SHIPPED, host="DE")
+    assert {found.place for found in caught.value.problems if not found.refused} == {
+        ("allow", 0),
+        ("deny", 0),
+        ("data_classes", "personal", "rest", 0),
+        ("relaxations", 0, "countries", 0),
+        ("relaxations", 1, "regime"),
+    }
+
+
+def test_a_reason_lists_the_first_of_many_countries() -> None:
+    flow = Flow("m", "process", tuple(sorted(SHIPPED.countries.names)), "personal")
+    verdict = boundary("host-country").decide(flow, TODAY)
+    assert len(verdict.countries) == len(flow.countries) - 1
+    assert "process in AD, AE, AF, AG, AI, AL, AM, AO and 240 more is outside host-country" in verdict.reason
+
+
 COUNTRIES = st.sampled_from(["DE", "FR", "CH", "US", "IN"])
 TERMS = st.lists(COUNTRIES | st.sampled_from(["host", "eea"]), min_size=1, max_size=4)
 REGIMES = st.dictionaries(
     st.sampled_from(["r1", "r2", "r3", "r4"]), st.fixed_dictionaries(dict.fromkeys(PURPOSES, TERMS)), min_size=1
 )
+DAYS = st.integers(-3, 3).map(lambda days: TODAY + timedelta(days=days))
 FLOWS = st.builds(
     Flow,
     subject=st.just("m"),
@@ -138,63 +286,120 @@ FLOWS = st.builds(
     countries=st.lists(COUNTRIES | st.sampled_from(["ZZ", "de", ""]), max_size=3).map(tuple),
     data_class=st.sampled_from([*DataClass, "secret", ""]),
 )
-CLASSES = st.lists(st.sampled_from(DataClass), min_size=1).map(tuple)
+OWN_RULES = st.builds(DataClassRules, **{purpose: st.none() | TERMS.map(tuple) for purpose in PURPOSES})
 
 
-@given(REGIMES, CLASSES, COUNTRIES, FLOWS)
-def test_what_is_allowed_is_known_declared_and_inside_every_regime(
-    regimes: dict[str, dict[str, list[str]]], classes: tuple[DataClass, ...], host: str, flow: Flow
+@st.composite
+def residencies(draw: st.DrawFn, regimes: dict[str, dict[str, list[str]]]) -> Residency:
+    relaxations = st.builds(
+        relaxation,
+        regime=st.sampled_from(sorted(regimes)),
+        purposes=st.lists(st.sampled_from(Purpose), min_size=1),
+        data_classes=st.lists(st.sampled_from(DataClass), min_size=1),
+        countries=TERMS,
+        expires=DAYS,
+    )
+    return Residency(
+        regimes=tuple(regimes),
+        data_classes=draw(st.dictionaries(st.sampled_from(DataClass), OWN_RULES, min_size=1)),
+        allow=draw(st.none() | TERMS.map(tuple)),
+        deny=tuple(draw(st.lists(COUNTRIES, max_size=2))),
+        relaxations=tuple(draw(st.lists(relaxations, max_size=4))),
+    )
+
+
+def only(asked: Residency, regimes: list[str]) -> Residency:
+    """The same residency under fewer regimes."""
+    kept = tuple(found for found in asked.relaxations if found.regime in regimes)
+    return asked.model_copy(update={"regimes": tuple(regimes), "relaxations": kept})
+
+
+def means(country: str, terms: Any, host: str) -> bool:
+    eea = country in SHIPPED.groups["eea"].countries
+    return country in terms or ("host" in terms and country == host) or ("eea" in terms and eea)
+
+
+@given(REGIMES, COUNTRIES, FLOWS, DAYS, st.data())
+def test_what_is_allowed_is_known_declared_and_inside_every_rule_of_that_day(
+    regimes: dict[str, dict[str, list[str]]], host: str, flow: Flow, on: date, data: st.DataObject
 ) -> None:
-    catalogue = with_regimes(regimes)
-    made = compile_boundary(Residency(regimes=tuple(regimes), data_classes=classes), catalogue, host=host)
-    eea = set(SHIPPED.groups["eea"].countries)
+    asked = data.draw(residencies(regimes))
+    made = compile_boundary(asked, with_regimes(regimes), host=host)
 
-    def inside(country: str, terms: list[str]) -> bool:
-        return country in terms or ("host" in terms and country == host) or ("eea" in terms and country in eea)
+    def exempt(name: str, country: str) -> bool:
+        return any(
+            found.regime == name
+            and flow.purpose in found.purposes
+            and flow.data_class in found.data_classes
+            and means(country, found.countries, host)
+            and on <= found.expires
+            for found in asked.relaxations
+        )
+
+    def inside(country: str) -> bool:
+        own = getattr(asked.data_classes[DataClass(flow.data_class)], flow.purpose)
+        return (
+            not means(country, asked.deny, host)
+            and (asked.allow is None or means(country, asked.allow, host))
+            and (own is None or means(country, own, host))
+            and all(
+                means(country, rules[flow.purpose], host) or exempt(name, country) for name, rules in regimes.items()
+            )
+        )
 
     expected = (
         flow.purpose in PURPOSES
-        and flow.data_class in classes
+        and flow.data_class in asked.data_classes
         and bool(flow.countries)
-        and all(inside(country, regime[flow.purpose]) for country in flow.countries for regime in regimes.values())
+        and all(inside(country) for country in flow.countries)
     )
-    assert made.decide(flow).allowed == expected
+    assert made.decide(flow, on).allowed == expected
 
 
-@given(REGIMES, CLASSES, COUNTRIES, FLOWS, st.data())
+@given(REGIMES, COUNTRIES, FLOWS, DAYS, st.data())
 def test_another_regime_never_allows_more(
-    regimes: dict[str, dict[str, list[str]]],
-    classes: tuple[DataClass, ...],
-    host: str,
-    flow: Flow,
-    data: st.DataObject,
+    regimes: dict[str, dict[str, list[str]]], host: str, flow: Flow, on: date, data: st.DataObject
 ) -> None:
     catalogue = with_regimes(regimes)
+    asked = data.draw(residencies(regimes))
     fewer = data.draw(st.lists(st.sampled_from(sorted(regimes)), min_size=1))
-    some = compile_boundary(Residency(regimes=tuple(fewer), data_classes=classes), catalogue, host=host)
-    every = compile_boundary(Residency(regimes=tuple(regimes), data_classes=classes), catalogue, host=host)
-    assert some.decide(flow).allowed or not every.decide(flow).allowed
+    some = compile_boundary(only(asked, fewer), catalogue, host=host)
+    every = compile_boundary(asked, catalogue, host=host)
+    assert some.decide(flow, on).allowed or not every.decide(flow, on).allowed
 
 
-@given(REGIMES, CLASSES, COUNTRIES, FLOWS, st.randoms(use_true_random=False))
-def test_order_and_repetition_change_neither_digest_nor_verdict(
-    regimes: dict[str, dict[str, list[str]]],
-    classes: tuple[DataClass, ...],
-    host: str,
-    flow: Flow,
-    random: Random,
+@given(REGIMES, COUNTRIES, FLOWS, st.data())
+def test_a_later_day_never_allows_more(
+    regimes: dict[str, dict[str, list[str]]], host: str, flow: Flow, data: st.DataObject
 ) -> None:
-    def mixed(items: list) -> tuple:
-        return tuple(random.sample([*items, items[0]], len(items) + 1))
+    made = compile_boundary(data.draw(residencies(regimes)), with_regimes(regimes), host=host)
+    earlier, later = sorted((data.draw(DAYS), data.draw(DAYS)))
+    assert made.decide(flow, earlier).allowed or not made.decide(flow, later).allowed
 
+
+@given(REGIMES, COUNTRIES, FLOWS, DAYS, st.randoms(use_true_random=False), st.data())
+def test_order_and_repetition_change_neither_digest_nor_verdict(
+    regimes: dict[str, dict[str, list[str]]], host: str, flow: Flow, on: date, random: Random, data: st.DataObject
+) -> None:
+    def mixed(items: Any) -> tuple:
+        return items and tuple(random.sample([*items, items[0]], len(items) + 1))
+
+    asked = data.draw(residencies(regimes))
     shuffled = {name: {purpose: list(mixed(terms)) for purpose, terms in regimes[name].items()} for name in regimes}
-    one = compile_boundary(Residency(regimes=tuple(regimes), data_classes=classes), with_regimes(regimes), host=host)
-    two = compile_boundary(
-        Residency(regimes=mixed(list(regimes)), data_classes=mixed(list(classes))), with_regimes(shuffled), host=host
+    turned = Residency(
+        regimes=mixed(asked.regimes),
+        data_classes=dict(mixed(list(asked.data_classes.items()))),
+        allow=mixed(asked.allow),
+        deny=mixed(asked.deny),
+        relaxations=mixed(
+            tuple(found.model_copy(update={"countries": mixed(found.countries)}) for found in asked.relaxations)
+        ),
     )
-    turned = Flow(flow.subject, flow.purpose, flow.countries[::-1], flow.data_class)
+    one = compile_boundary(asked, with_regimes(regimes), host=host)
+    two = compile_boundary(turned, with_regimes(shuffled), host=host)
+    first = one.decide(flow, on)
+    second = two.decide(Flow(flow.subject, flow.purpose, flow.countries[::-1], flow.data_class), on)
     assert one.digest == two.digest
-    first, second = one.decide(flow), two.decide(turned)
     assert (first.allowed, first.rule, sorted(first.countries)) == (
         second.allowed,
         second.rule,
