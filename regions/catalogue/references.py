@@ -25,7 +25,7 @@ def _dangling(facts: Facts) -> Told:
     regions = set(facts.regions)
     places = names | regions | set(facts.sets) | {SELF, ANYWHERE}
     terms: list[tuple[Told, Set[str], str]] = [
-        (_cited(facts), set(facts.sources), "a source of sources.yaml"),
+        (cited(facts), set(facts.sources), "a source of sources.yaml"),
         (_members(facts), countries, "a country of countries.yaml"),
         (_hostless_terms(facts), names, "a country or group of countries.yaml"),
         (_terms(facts), names | {HOST}, "a country or group of countries.yaml"),
@@ -40,7 +40,7 @@ def _dangling(facts: Facts) -> Told:
                 yield place, f"expected {kind}, got {term}{nearest(term, known)}"
 
 
-def _cited(facts: Facts) -> Told:
+def cited(facts: Facts) -> Told:
     yield ("countries", "source"), facts.countries.source
     for field in ("groups", "regimes", "regions", "providers", "guardrails", "gpus", "telemetry", "weights"):
         for name, fact in getattr(facts, field).items():
