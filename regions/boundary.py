@@ -249,7 +249,7 @@ def _exemptions(relaxation: Relaxation, catalogue: Catalogue, host: Country) -> 
     """By the day they end: an adequacy decision may end before the relaxation that rests on it."""
     until: dict[date, list[Country]] = {}
     for country in catalogue.expand(relaxation.countries, host):
-        edge = adequacy(catalogue, relaxation.regime, country) if relaxation.basis is Basis.ADEQUACY else None
+        edge = adequacy(catalogue, relaxation.regime, country, host) if relaxation.basis is Basis.ADEQUACY else None
         ends = min(relaxation.expires, edge.expires) if edge and edge.expires else relaxation.expires
         until.setdefault(ends, []).append(country)
     for day, countries in until.items():
@@ -262,11 +262,18 @@ def _exemptions(relaxation: Relaxation, catalogue: Catalogue, host: Country) -> 
         )
 
 
-def adequacy(catalogue: Catalogue, regime: str, to: Country) -> Adequacy | None:
-    """The decision by which data of a regime's home may go to a country, read in its own direction only."""
-    home = catalogue.regimes[regime].rest
-    edges = (edge for edge in catalogue.adequacy if home == (edge.origin,))
-    return next((edge for edge in edges if to in catalogue.expand((edge.to,), to)), None)
+def adequacy(catalogue: Catalogue, regime: str, to: Country, host: Country) -> Adequacy | None:
+    """The decision by which data under a regime may go to a country, read in its own direction only.
+
+    One that covers a part of the regime's home (the Union, of the EEA) holds for a stack that stands in that part.
+    """
+    home = catalogue.expand(catalogue.regimes[regime].rest, host)
+    for edge in catalogue.adequacy:
+        origin = catalogue.expand((edge.origin,), host)
+        covered = home <= origin or (host in origin and not home.isdisjoint(origin))
+        if covered and to in catalogue.expand((edge.to,), host):
+            return edge
+    return None
 
 
 def _unknown_names(residency: Residency, catalogue: Catalogue, host: Country) -> Iterator[Problem]:
@@ -324,9 +331,12 @@ def _objections(
     for fixed in sorted(set(regime.fixed) & set(relaxation.data_classes)):
         yield "data_classes", f"{name} is never relaxed for {fixed} data"
     if relaxation.basis is Basis.ADEQUACY:
-        for country in sorted(catalogue.expand(relaxation.countries, host)):
-            if country in catalogue.countries.names and adequacy(catalogue, name, country) is None:
+        for country in sorted(catalogue.expand(relaxation.countries, host) & catalogue.countries.names.keys()):
+            edge = adequacy(catalogue, name, country, host)
+            if edge is None:
                 yield "countries", f"the catalogue has no adequacy decision of {name} for {country}"
+            elif edge.scope is not None and relaxation.reference is None:
+                yield "reference", f"the decision for {country} covers {edge.scope}: name what shows that it applies"
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:

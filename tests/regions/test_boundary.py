@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regions.boundary import Boundary, Flow, ResidencyError, Verdict, compile_boundary
+from regions.boundary import Boundary, Flow, ResidencyError, Verdict, adequacy, compile_boundary
 from regions.catalogue import Adequacy, Catalogue, Regime, load_catalogue
 from regions.residency import Basis, DataClass, DataClassRules, Purpose, Relaxation, Residency
 
@@ -188,6 +188,22 @@ def test_an_adequacy_decision_is_not_read_backwards() -> None:
 
 
 @pytest.mark.parametrize(
+    ("regime", "host", "to", "known"),
+    [
+        ("eu-gdpr", "DE", "BR", True),
+        ("eu-gdpr", "NO", "BR", False),  # the Union has decided, the EEA not yet
+        ("eu-gdpr", "NO", "JP", True),
+        ("uk-gdpr", "GB", "NO", True),
+        ("ch-fadp", "CH", "FR", True),
+        ("ch-fadp", "CH", "BR", False),
+        ("in-dpdp", "IN", "GB", False),
+    ],
+)
+def test_an_adequacy_decision_holds_where_the_stack_stands(regime: str, host: str, to: str, known: bool) -> None:
+    assert (adequacy(SHIPPED, regime, to, host) is not None) == known
+
+
+@pytest.mark.parametrize(
     ("regime", "asked", "problem"),
     [
         ("host-country", relaxation(regime="host-country"), "host-country is never relaxed"),
@@ -197,6 +213,12 @@ def test_an_adequacy_decision_is_not_read_backwards() -> None:
             "eu-gdpr",
             relaxation(countries=["IN"], basis=Basis.ADEQUACY, reference=None),
             "the catalogue has no adequacy decision of eu-gdpr for IN",
+        ),
+        (
+            "eu-gdpr",
+            relaxation(basis=Basis.ADEQUACY, reference=None),
+            "the decision for US covers recipients certified under the Data Privacy Framework: "
+            "name what shows that it applies",
         ),
         (
             "ae-pdpl",
