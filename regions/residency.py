@@ -51,8 +51,8 @@ class DataClassRules(_Frozen):
 class Relaxation(_Frozen):
     """Countries that a regime's default leaves out, and for which somebody answers.
 
-    ``reference``: the document behind basis ``documented`` (of the standard contractual clauses, say), or what shows that
-    an adequacy decision of limited scope covers the recipient.
+    ``reference``: the document behind basis ``documented`` (standard contractual clauses, say), or what shows that an
+    adequacy decision of limited scope covers the recipient.
     """
 
     regime: str
