@@ -13,7 +13,6 @@ from components.naming import REPOSITORY
 from components.postgres import server
 from components.spec import FabricSpec, load_spec, schema_text
 from regions.catalogue import SCHEMA_PATH as CATALOGUE_SCHEMA
-from regions.catalogue import load_catalogue
 from regions.catalogue import schema_text as catalogue_schema
 from runtime.agents.definition import schema_text as agent_schema
 from scripts.cli.agents import deploy_definition
@@ -43,7 +42,6 @@ def up(
     """Raise the fabric with `pulumi up`; where it has the demo, deploy the agent and send it a first mail."""
     place = Place.of(stack, config_file)
     spec = load_spec(place.stack_file)
-    spec.boundary(load_catalogue())  # refused now, not after a gigabyte was fetched
     with alone(place, "up"):
         started = time.monotonic()
         Pulumi(_engine(spec), place).up()
@@ -100,8 +98,9 @@ def _engine(spec: FabricSpec | None = None) -> Engine:
     """The engine, and on this machine what ``spec`` needs beside it."""
     with progress() as report:
         engine = ensure_engine(report)
-        if spec and spec.model.weights:
-            ensure_weights(spec.model.weights, report)
+        hosted = spec.hosted if spec else None
+        if hosted and hosted.hosted and hosted.hosted.weights:
+            ensure_weights(hosted.hosted.weights, report)
     return engine
 
 

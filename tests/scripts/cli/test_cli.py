@@ -61,7 +61,9 @@ def change(path: Path, section: str, value: object) -> None:
 
 
 def commands(group: Any, *names: str) -> Iterator[tuple[str, Any]]:
-    for name, command in group.commands.items():
+    context = typer.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         yield " ".join([*names, name]), command
         if hasattr(command, "commands"):
             yield from commands(command, *names, name)
