@@ -49,6 +49,8 @@ from regions.catalogue.facts import (
     TransferMode,
     Way,
     Weights,
+    WeightSources,
+    Wheels,
 )
 from regions.catalogue.references import wrong_references
 from regions.documents import Document, DocumentError, Place
@@ -65,11 +67,13 @@ __all__ = [
     "CatalogueModel",
     "Cited",
     "Confidence",
+    "Countries",
     "Country",
     "CountryTerm",
     "Custody",
     "Evidence",
     "GpuFamily",
+    "Group",
     "GuardrailProfile",
     "Kind",
     "Mode",
@@ -82,6 +86,9 @@ __all__ = [
     "TelemetryHost",
     "TransferMode",
     "Way",
+    "WeightSources",
+    "Weights",
+    "Wheels",
     "load_catalogue",
     "read_catalogue",
     "schema_text",

