@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
-from regions.boundary import DataClass
 from regions.documents import Document, DocumentError, Place
+from regions.residency import DataClass
 
 SCHEMA = Path(__file__).with_name("agent.schema.json")
 FINISH = "finish"

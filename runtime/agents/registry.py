@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 
-from regions.boundary import Flow, Purpose
+from regions.boundary import Flow
 from regions.canonical import digest
 from regions.manifest import Manifest
+from regions.residency import Purpose
 from runtime.agents.definition import AgentDefinition, Constraint, ToolRight
 from runtime.errors import Refused
 from runtime.grants.details import Details, read_details
@@ -84,7 +86,7 @@ class Agents:
 
     def _check_stack(self, definition: AgentDefinition, scoped: ScopedContract) -> None:
         flow = Flow(f"agent {definition.name}", Purpose.PROCESS, (scoped.system.country,), definition.data_class)
-        verdict = self._manifest.boundary.decide(flow)
+        verdict = self._manifest.boundary.decide(flow, datetime.now(UTC).date())
         if not verdict.allowed:
             raise Refused(
                 "outside_boundary",

@@ -5,9 +5,11 @@ A request then costs one dictionary look-up, and nothing at run time can widen w
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from regions.boundary import Boundary, Flow, Purpose, Verdict
+from regions.boundary import Boundary, Flow, Verdict
 from regions.manifest import Manifest, ModelEndpoint
+from regions.residency import Purpose
 from runtime.errors import Refused
 
 
@@ -69,5 +71,6 @@ def _decide(boundary: Boundary, endpoint: ModelEndpoint, data_class: str) -> Ver
             purpose=Purpose.PROCESS,
             countries=endpoint.countries,
             data_class=data_class,
-        )
+        ),
+        datetime.now(UTC).date(),
     )

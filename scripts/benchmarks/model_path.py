@@ -25,9 +25,10 @@ from joserfc.jwk import ECKey
 from components.keys import local as keys
 from components.naming import REPOSITORY
 from components.postgres import access, server
-from regions.boundary import DataClass, Residency, compile_boundary
-from regions.catalogue import load_catalogue
+from regions.boundary import compile_boundary
+from regions.catalogue import Kind, Protocol, load_catalogue
 from regions.manifest import Client, Endpoints, Identities, Limits, Manifest, ModelEndpoint
+from regions.residency import DataClass, DataClassRules, Residency
 from regions.signature import sign_manifest
 from runtime.database import connect
 from runtime.gateway.secrets import read_secret
@@ -196,7 +197,7 @@ def _free_ports(*names: str) -> dict[str, int]:
 
 def _manifest(secrets: Path, ports: Mapping[str, int]) -> Manifest:
     catalogue = load_catalogue()
-    residency = Residency(regimes=("eu-gdpr",), data_classes=(DataClass.PERSONAL,))
+    residency = Residency(regimes=("eu-gdpr",), data_classes={DataClass.PERSONAL: DataClassRules()})
     boundary = compile_boundary(residency, catalogue, host="DE")
     issuer = f"http://{HOST}:{ports['gateway']}"
     public = ECKey.import_key(json.loads((secrets / "worker.jwk").read_bytes())).as_dict(private=False)
@@ -221,8 +222,15 @@ def _manifest(secrets: Path, ports: Mapping[str, int]) -> Manifest:
         ),
         models=(
             ModelEndpoint(
-                name="upstream",
+                name=f"{MODEL_CLASS}/upstream",
                 model_class=MODEL_CLASS,
+                kind=Kind.CHAT,
+                protocol=Protocol.OPENAI,
+                provider=None,
+                region=None,
+                data_classes=(DataClass.PERSONAL,),
+                weight=1,
+                priority=0,
                 url=f"http://{HOST}:{ports['upstream']}/v1",
                 upstream_model=MODEL_CLASS,
                 countries=("DE",),

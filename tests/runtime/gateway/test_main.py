@@ -14,7 +14,7 @@ import httpx
 import pytest
 from joserfc.jwk import ECKey
 
-from regions.boundary import DataClass
+from regions.residency import DataClass
 from regions.signature import sign_manifest
 from runtime.gateway.app import create_app
 from runtime.settings import START_REFUSED, StartError

@@ -28,7 +28,7 @@ from runtime.ledger.trace import TraceRecord, trace
 from runtime.ledger.writer import Ledger
 from runtime.models.calls import ModelCalls, ModelPath
 from runtime.models.upstream import HttpUpstream
-from tests.fixtures.issuer import KEYS, Stack
+from tests.fixtures.issuer import KEYS, Stack, endpoint
 from tests.fixtures.postgres import Database
 
 Handler = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -163,9 +163,7 @@ class Served:
 
 def _endpoints(url: str) -> tuple[ModelEndpoint, ...]:
     return tuple(
-        ModelEndpoint(
-            name=f"{name}-1", model_class=name, url=url, upstream_model=sent, countries=countries, context_tokens=4096
-        )
+        endpoint(f"{name}/1", url, upstream_model=sent, countries=countries)
         for name, sent, countries in (
             ("chat-small", "chat-small", ("DE",)),
             ("renamed", "qwen", ("DE", "FR")),

@@ -82,7 +82,7 @@ async def test_a_call_and_its_reply_are_recorded_with_their_content(served: Serv
     assert call.actor == "spiffe://local.loomstead/agent/order-desk/v1"
     assert call.body == {
         "model_class": "chat-small",
-        "endpoint": "chat-small-1",
+        "endpoint": "chat-small/1",
         "countries": ["DE"],
         "stream": False,
     }

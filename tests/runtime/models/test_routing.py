@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regions.boundary import Boundary, DataClass, Purpose, Residency, compile_boundary
+from regions.boundary import Boundary, compile_boundary
 from regions.catalogue import load_catalogue
 from regions.manifest import Manifest, ModelEndpoint
+from regions.residency import DataClass, DataClassRules, Purpose, Residency
 from runtime.errors import Refused
 from runtime.models.routing import Routing
-from tests.fixtures.issuer import manifest
+from tests.fixtures.issuer import endpoint, manifest
 
 COUNTRIES = ["DE", "FR", "US", "CN", "GB"]
 CLASSES = ["chat-small", "chat-large"]
@@ -23,7 +24,9 @@ _endpoints = st.lists(st.tuples(st.sampled_from(CLASSES), _countries), max_size=
 )
 _boundaries = st.builds(
     lambda regimes, data_classes, host: compile_boundary(
-        Residency(regimes=tuple(regimes), data_classes=tuple(data_classes)), load_catalogue(), host=host
+        Residency(regimes=tuple(regimes), data_classes=dict.fromkeys(data_classes, DataClassRules())),
+        load_catalogue(),
+        host=host,
     ),
     st.lists(st.sampled_from(REGIMES), min_size=1, max_size=2, unique=True),
     st.lists(st.sampled_from(DataClass), min_size=1, unique=True),
@@ -32,14 +35,7 @@ _boundaries = st.builds(
 
 
 def _endpoint(number: int, model_class: str, countries: tuple[str, ...]) -> ModelEndpoint:
-    return ModelEndpoint(
-        name=f"{model_class}-{number}",
-        model_class=model_class,
-        url="http://127.0.0.1:1/v1",
-        upstream_model=model_class,
-        countries=countries,
-        context_tokens=4096,
-    )
+    return endpoint(f"{model_class}/{number}", "http://127.0.0.1:1/v1", countries=countries)
 
 
 def _manifest(boundary: Boundary, models: tuple[ModelEndpoint, ...]) -> Manifest:
@@ -98,5 +94,5 @@ def test_a_refusal_names_each_endpoint_its_rule_and_all_countries() -> None:
         "eu-gdpr/process",
         ["CN", "DE", "US"],
     )
-    assert "chat-small-0" in told["detail"]
-    assert "chat-small-1" in told["detail"]
+    assert "chat-small/0" in told["detail"]
+    assert "chat-small/1" in told["detail"]
