@@ -8,6 +8,8 @@ key may stand once, and anchors, tags and second documents are refused. What is 
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from yaml.reader import ReaderError
 
-from regions.expectations import Expectations, nearest
+from regions.expectations import UNKNOWN_KEY, Expectations, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
@@ -36,11 +38,40 @@ _PLAIN: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
 )
 
 
-class DocumentError(Exception):
-    """A document is not what it has to be. ``mistakes`` holds one line of text each."""
+class Flaw(StrEnum):
+    """What is wrong: it is no plain YAML, a key is unknown, or a value does not fit."""
 
-    def __init__(self, mistakes: Iterable[str]) -> None:
-        self.mistakes = tuple(mistakes)
+    YAML = "yaml"
+    UNKNOWN_KEY = "unknown-key"
+    VALUE = "value"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that may not stand in a file. ``label``: its key as it is shown; ``line`` is counted from 1."""
+
+    file: str
+    line: int | None
+    place: Place
+    label: str
+    problem: str
+    kind: Flaw = Flaw.VALUE
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return ": ".join(part for part in (where, self.label, self.problem) if part)
+
+
+class DocumentError(Exception):
+    """A document is not what it has to be. ``mistakes`` holds one line of text each.
+
+    ``located``: those in a file that could be read.
+    """
+
+    def __init__(self, mistakes: Iterable[Mistake | str]) -> None:
+        every = tuple(mistakes)
+        self.located = tuple(mistake for mistake in every if isinstance(mistake, Mistake))
+        self.mistakes = tuple(str(mistake) for mistake in every)
         super().__init__("\n".join(self.mistakes))
 
 
@@ -58,7 +89,8 @@ class Document:
         except OSError as cause:
             raise error([f"{path}: expected a readable file: {cause.strerror}"]) from cause
         except UnicodeDecodeError as cause:
-            raise error([f"{path}: expected UTF-8 text: byte {cause.start} is not"]) from cause
+            line = cause.object[: cause.start].count(b"\n") + 1
+            raise error([_no_yaml(str(path), line, f"expected UTF-8 text: byte {cause.start} is not")]) from cause
         return cls.parse(text, str(path), error)
 
     @classmethod
@@ -69,26 +101,27 @@ class Document:
             value = reader.document()
         except yaml.MarkedYAMLError as cause:
             line = cause.problem_mark.line + 1 if cause.problem_mark else 1
-            raise error([f"{name}:{line}: expected YAML: {cause.problem or cause.context}"]) from cause
+            raise error([_no_yaml(name, line, f"expected YAML: {cause.problem or cause.context}")]) from cause
         except ReaderError as cause:
             line = text.encode()[: cause.position].count(b"\n") + 1
-            raise error([f"{name}:{line}: expected YAML: {cause.reason}"]) from cause
+            raise error([_no_yaml(name, line, f"expected YAML: {cause.reason}")]) from cause
         return cls(name, value, reader.lines, reader.misfits)
 
     def holding(self, value: Any) -> "Document":
         """The same file with the value that another reader got from it."""
         return Document(self.name, value, self.lines, self._misfits)
 
-    def mistake(self, place: Place, problem: str, *, at: Place = (), line: int | None = None) -> str:
-        """One line of text: file, line, key, problem.
+    def line(self, place: Place) -> int | None:
+        """Where that key stands, or the nearest one around it; ``None`` in an empty file."""
+        known = (self.lines[place[:end]] for end in range(len(place), -1, -1) if place[:end] in self.lines)
+        return next(known, None)
 
-        ``place`` is counted from ``at``, where the object begins; of ``at`` only the last key is shown.
-        """
-        full = (*at, *place)
-        known = (self.lines[full[:end]] for end in range(len(full), -1, -1) if full[:end] in self.lines)
-        line = line or next(known, None)
-        where = self.name if line is None else f"{self.name}:{line}"
-        return ": ".join(part for part in (where, shown((*at[-1:], *place)), problem) if part)
+    def mistake(
+        self, place: Place, problem: str, *, at: Place = (), line: int | None = None, kind: Flaw = Flaw.VALUE
+    ) -> Mistake:
+        """A mistake at ``place``, counted from ``at``, where the object begins; of ``at`` the last key is shown."""
+        label = shown((*at[-1:], *place))
+        return Mistake(self.name, line or self.line((*at, *place)), (*at, *place), label, problem, kind)
 
     def model(
         self,
@@ -107,7 +140,7 @@ class Document:
             made = cls.model_validate_json(json.dumps(value))
         except ValidationError as invalid:
             explained = Expectations(cls, value).explain(invalid)
-            problems += [self.mistake(place, problem, at=at) for place, problem in explained]
+            problems += [self.mistake(place, problem, at=at, kind=_kind(problem)) for place, problem in explained]
             raise error(dict.fromkeys(problems)) from None
         problems += [self.mistake(place, problem, at=at) for place, problem in (check(made) if check else ())]
         if problems:
@@ -124,12 +157,12 @@ class Document:
             value = value[key]
         return value
 
-    def _told(self, at: Place) -> list[str]:
+    def _told(self, at: Place) -> list[Mistake]:
         """What the reader refused, with keys shown from ``at`` on."""
         return [
-            self.mistake(place[len(at) :], problem, at=at, line=line)
+            self.mistake(place[len(at) :], problem, at=at, line=line, kind=Flaw.YAML)
             if place[: len(at)] == at
-            else self.mistake(place, problem, line=line)
+            else self.mistake(place, problem, line=line, kind=Flaw.YAML)
             for line, place, problem in self._misfits
         ]
 
@@ -137,6 +170,14 @@ class Document:
 def shown(place: Place) -> str:
     """``a.b[0].c``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+
+
+def _no_yaml(name: str, line: int, problem: str) -> Mistake:
+    return Mistake(name, line, (), "", problem, Flaw.YAML)
+
+
+def _kind(problem: str) -> Flaw:
+    return Flaw.UNKNOWN_KEY if problem.startswith(UNKNOWN_KEY) else Flaw.VALUE
 
 
 class _Reader:

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 LONGEST = 60
 """Characters of a wrong value that are told."""
+UNKNOWN_KEY = "unknown key"
 
 _NOUNS = {
     "integer": "an integer",
@@ -43,7 +44,7 @@ class Expectations:
         self._value = value
 
     def explain(self, invalid: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
-        """Place and problem of each error."""
+        """Place and problem of each error; that of a key begins with ``UNKNOWN_KEY``."""
         return [self._explain(error) for error in invalid.errors(include_url=False) if not _is_echo(error)]
 
     def _explain(self, error: ErrorDetails) -> tuple[tuple[str | int, ...], str]:
@@ -76,14 +77,16 @@ class Expectations:
 
     def _unknown_key(self, place: tuple[str | int, ...]) -> str:
         known = sorted({key for schema in self._at(place[:-1]) for key in schema.get("properties", {})})
-        return f"unknown key, expected {_one_of(known)}{nearest(str(place[-1]), known)}"
+        return f"{UNKNOWN_KEY}, expected {_one_of(known)}{nearest(str(place[-1]), known)}"
 
     def _unfit_key(self, place: tuple[str | int, ...]) -> str:
         schemas = self._at(place[:-1])
         names = [plain for schema in schemas for plain in self._plain(schema.get("propertyNames"))]
         known = [str(name) for schema in names for name in schema.get("enum", ())]
         patterns = [f"one matching {pattern}" for schema in schemas for pattern in schema.get("patternProperties", ())]
-        return f"unknown key, expected {self._describe(names) or ' or '.join(patterns)}{nearest(str(place[-1]), known)}"
+        return (
+            f"{UNKNOWN_KEY}, expected {self._describe(names) or ' or '.join(patterns)}{nearest(str(place[-1]), known)}"
+        )
 
     def _at(self, place: tuple[str | int, ...]) -> list[dict[str, Any]]:
         """Every schema that may apply at a place."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from regions.documents import DEEPEST, Document, DocumentError
+from regions.documents import DEEPEST, Document, DocumentError, Flaw
 
 
 class Colour(StrEnum):
@@ -238,7 +238,7 @@ def test_deep_nesting_is_refused_before_it_exhausts_the_stack(text: str) -> None
 
 def test_an_unreadable_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9")
-    with pytest.raises(Wrong, match=r"latin\.yaml: expected UTF-8 text: byte 9"):
+    with pytest.raises(Wrong, match=r"latin\.yaml:1: expected UTF-8 text: byte 9"):
         Document.read(tmp_path / "latin.yaml", Wrong)
     with pytest.raises(Wrong, match=r"none\.yaml: expected a readable file: No such file"):
         Document.read(tmp_path / "none.yaml", Wrong)
@@ -272,3 +272,22 @@ JSON = st.recursive(
 def test_any_value_survives_yaml_and_any_mistake_in_it_is_explained(value: object) -> None:
     text = yaml.safe_dump(value, allow_unicode=True, default_style='"' if isinstance(value, str) else None)
     assert all(": expected " in line or ": unknown key, " in line for line in mistakes_of(text))
+
+
+def test_a_mistake_says_its_kind_line_and_place() -> None:
+    with pytest.raises(DocumentError) as caught:
+        Document.parse("kit:\n  colour: &c red\n  sise: 1\n  spare: {weight: 10}", "m.yaml").model(Machine, at=("kit",))
+    assert [(found.line, found.place, found.kind) for found in caught.value.located] == [
+        (2, ("kit", "colour"), Flaw.YAML),
+        (4, ("kit", "spare", "weight"), Flaw.VALUE),
+        (3, ("kit", "sise"), Flaw.UNKNOWN_KEY),
+    ]
+    with pytest.raises(DocumentError) as caught:
+        Document.parse("a: [", "m.yaml")
+    assert [(found.line, found.kind) for found in caught.value.located] == [(1, Flaw.YAML)]
+
+
+def test_a_file_that_is_not_there_has_no_mistake_in_it(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError) as caught:
+        Document.read(tmp_path / "none.yaml")
+    assert (len(caught.value.mistakes), caught.value.located) == (1, ())
