@@ -283,7 +283,7 @@ def test_a_mistake_says_its_kind_line_and_place() -> None:
         (3, ("kit", "sise"), Flaw.UNKNOWN_KEY),
     ]
     with pytest.raises(DocumentError) as caught:
-        Document.parse("a: [", "m.yaml")
+        Document.parse("}", "m.yaml")
     assert [(found.line, found.kind) for found in caught.value.located] == [(1, Flaw.YAML)]
 
 
