@@ -18,11 +18,12 @@ from components.identity.contract import Identity
 from components.keys.contract import Keys
 from components.local.manifest_file import ManifestFile
 from components.local.revision import source_revision
+from components.model_endpoints import hosted_name
 from components.model_host.contract import ModelHost
 from components.orchestrator.contract import Orchestrator
 from components.parity import Contract, implementation
 from components.postgres.contract import Postgres
-from components.publish import Answers, Ground, model_name, publish
+from components.publish import Answers, Ground, publish
 from components.spec import Port
 from components.vector.contract import Vector
 
@@ -67,7 +68,7 @@ class Fabric(pulumi.ComponentResource):
         return any(system.demo for system in self._spec.core_systems.values())
 
     def _create_cluster(self, home: Path) -> Cluster:
-        unused = {Port.MODEL: not self._spec.model.hosted, Port.ORDERS: not self._has_demo}
+        unused = {Port.MODEL: self._spec.hosted is None, Port.ORDERS: not self._has_demo}
         names = [str(port) for port in Port if not unused.get(port)]
         fixed = {str(name): port for name, port in self._spec.ports.items()}
         return self._part(Cluster)(
@@ -107,23 +108,23 @@ class Fabric(pulumi.ComponentResource):
             self._child,
         )
 
-    def _create_model_host(self, weights: Path | None) -> Input[str]:
-        """Base URL of the model server, the fabric's own or the one given."""
-        model = self._spec.model
-        if model.endpoint:
-            return model.endpoint.url
-        host = self._part(ModelHost)(
-            f"{self._name}-model",
-            {
-                "home": self._cluster.home,
-                "port": self._port(Port.MODEL),
-                "weights": str(weights),
-                "model": model_name(self._spec),
-                "context_tokens": model.context_tokens,
-            },
-            self._child,
-        )
-        return host.url
+    def _create_model_host(self, weights: Path | None) -> Output[str] | None:
+        """Base URL of the model server that the fabric runs, where a candidate is hosted."""
+        for (_, model_class, *_), candidate in self._spec.candidates():
+            if candidate.hosted:
+                host = self._part(ModelHost)(
+                    f"{self._name}-model",
+                    {
+                        "home": self._cluster.home,
+                        "port": self._port(Port.MODEL),
+                        "weights": str(weights),
+                        "model": hosted_name(candidate.hosted),
+                        "context_tokens": self._spec.models[str(model_class)].context_tokens,
+                    },
+                    self._child,
+                )
+                return host.url
+        return None
 
     def _create_demo(self) -> CoreSystem | None:
         if not self._has_demo:
@@ -173,7 +174,7 @@ class Fabric(pulumi.ComponentResource):
     def _core_system(self, name: str) -> Mapping[str, Input[str]]:
         given = self._spec.core_systems[name]
         if self._demo and given.demo:
-            return {"name": name, "url": self._demo.url, "openapi": self._demo.openapi, "country": self._spec.country}
+            return {"name": name, "url": self._demo.url, "openapi": self._demo.openapi, "country": self._ground.country}
         return {"name": name, **given.model_dump(include={"url", "openapi", "country"})}
 
     def _create_gateway(self, manifest: ManifestFile) -> Gateway:

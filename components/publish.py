@@ -9,9 +9,11 @@ from pulumi import Input
 
 from components.keys.contract import Keys
 from components.local.manifest_file import ManifestFile
-from components.spec import FabricSpec
+from components.model_endpoints import model_endpoints
+from components.spec import FabricSpec, country_of
 from regions.boundary import Boundary
 from regions.canonical import canonical
+from regions.catalogue import Catalogue, Country
 from regions.manifest import (
     Client,
     CoreSystem,
@@ -19,7 +21,6 @@ from regions.manifest import (
     Identities,
     Limits,
     Manifest,
-    ModelEndpoint,
     ScopeClass,
 )
 
@@ -31,14 +32,25 @@ class Ground:
     stack: str
     spec: FabricSpec
     boundary: Boundary
-    catalogue_digest: str
+    catalogue: Catalogue
+
+    @property
+    def country(self) -> Country:
+        """Where the stack stands; raises ``LookupError`` for a region that the catalogue does not know."""
+        country = country_of(self.spec, self.catalogue)
+        if country is None:
+            raise LookupError(f"region: the catalogue does not know where {self.spec.region} stands")
+        return country
 
 
 class Answers(TypedDict):
-    """What the parts answered; ``endpoints`` and ``core_systems`` as ``regions.manifest`` has them."""
+    """What the parts answered; ``endpoints`` and ``core_systems`` as ``regions.manifest`` has them.
+
+    ``model_url``: of the model server that the fabric runs, where it runs one.
+    """
 
     endpoints: Mapping[str, Input[Any]]
-    model_url: Input[str]
+    model_url: Input[str] | None
     core_systems: Sequence[Mapping[str, Input[str]]]
     issuer: Input[str]
     clients: Input[Sequence[Mapping[str, Any]]]
@@ -65,13 +77,13 @@ def build(ground: Ground, answers: Mapping[str, Any]) -> Manifest:
         stack=ground.stack,
         platform=spec.platform,
         region=spec.region,
-        country=spec.country,
+        country=ground.country,
         boundary=ground.boundary,
         boundary_digest=ground.boundary.digest,
-        catalogue_digest=ground.catalogue_digest,
+        catalogue_digest=ground.catalogue.digest,
         spec_digest=spec.digest,
         endpoints=Endpoints(**answers["endpoints"]),
-        models=(_model(spec, answers["model_url"]),),
+        models=tuple(model_endpoints(spec, ground.catalogue, ground.country, answers["model_url"])),
         core_systems=tuple(CoreSystem(**system) for system in answers["core_systems"]),
         scope_classes=tuple(
             ScopeClass(name=name, core_system=scope.core_system, tools=scope.tools)
@@ -82,23 +94,3 @@ def build(ground: Ground, answers: Mapping[str, Any]) -> Manifest:
         ),
         limits=Limits(**spec.limits.model_dump()),
     )
-
-
-def _model(spec: FabricSpec, url: str) -> ModelEndpoint:
-    model = spec.model
-    return ModelEndpoint(
-        name=model_name(spec),
-        model_class=model.model_class,
-        url=url,
-        upstream_model=model_name(spec),
-        countries=model.endpoint.countries if model.endpoint else (spec.country,),
-        context_tokens=model.context_tokens,
-    )
-
-
-def model_name(spec: FabricSpec) -> str:
-    """The name by which the upstream knows its model."""
-    model = spec.model
-    if model.endpoint:
-        return model.endpoint.model
-    return model.weights or (model.gguf.stem if model.gguf else "")

@@ -37,7 +37,9 @@ class Endpoints(_Frozen):
 class ModelEndpoint(_Frozen):
     """One candidate of a model class: where it is called, and every country where its inference may run.
 
-    ``name``: ``<model class>/<candidate>``. ``url``: base with ``/v1``; none: the translator answers for it.
+    ``name``: ``<model class>/<candidate>``. ``url``: its base, with ``/v1`` where it speaks OpenAI's format; a
+    translated one has none unless it is called elsewhere than at its provider's public host. ``region``: the region,
+    location or host that is called. ``via``: by which way of the catalogue (profile prefix, SKU, location, geography).
     ``upstream_model``: the model name it expects. ``data_classes``: the only ones that may be sent there.
     ``weight``: its share among the candidates of the same ``priority`` (lowest first); 0: only compared, never chosen.
     ``shadow_percent``: it gets copies of so many of a hundred calls, and its answers act on nothing.
@@ -53,6 +55,7 @@ class ModelEndpoint(_Frozen):
     url: str | None
     provider: str | None
     region: str | None
+    via: str | None = None
     upstream_model: str
     countries: tuple[Country, ...] = Field(min_length=1)
     data_classes: tuple[DataClass, ...] = Field(min_length=1)

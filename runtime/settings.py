@@ -17,33 +17,35 @@ class StartError(Exception):
 
 
 @dataclass(frozen=True)
-class Settings:
-    """``manifest``, ``manifest_key``: files. ``secrets``: folder of the 0600 files. ``checkpoints``: folder."""
+class Published:
+    """Where a process finds what the stack published. ``manifest``, ``manifest_key``: files."""
 
     stack: str
     region: str
     manifest: Path
     manifest_key: Path
+
+
+@dataclass(frozen=True)
+class Settings(Published):
+    """``secrets``: folder of the 0600 files. ``checkpoints``: folder."""
+
     secrets: Path
     checkpoints: Path
 
 
-_VARIABLES = {
+_PUBLISHED = {
     "stack": "LOOMSTEAD_STACK",
     "region": "LOOMSTEAD_REGION",
     "manifest": "LOOMSTEAD_MANIFEST",
     "manifest_key": "LOOMSTEAD_MANIFEST_KEY",
-    "secrets": "LOOMSTEAD_SECRETS",
-    "checkpoints": "LOOMSTEAD_CHECKPOINTS",
 }
+_VARIABLES = {**_PUBLISHED, "secrets": "LOOMSTEAD_SECRETS", "checkpoints": "LOOMSTEAD_CHECKPOINTS"}
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the environment; raises ``StartError`` that names every variable missing."""
-    missing = [name for name in _VARIABLES.values() if not environment.get(name)]
-    if missing:
-        raise StartError("\n".join(f"{name} is not set: `pulumi up` starts the runtime with it" for name in missing))
-    values = {field: environment[name] for field, name in _VARIABLES.items()}
+    values = required(environment, _VARIABLES)
     return Settings(
         stack=values["stack"],
         region=values["region"],
@@ -52,3 +54,17 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         secrets=Path(values["secrets"]),
         checkpoints=Path(values["checkpoints"]),
     )
+
+
+def read_published(environment: Mapping[str, str] = os.environ) -> Published:
+    """For a process that holds no secret of the stack; raises ``StartError`` that names every variable missing."""
+    values = required(environment, _PUBLISHED)
+    return Published(values["stack"], values["region"], Path(values["manifest"]), Path(values["manifest_key"]))
+
+
+def required(environment: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """Values by field; ``names``: variable by field. Raises ``StartError`` with one line a variable that is missing."""
+    missing = [name for name in names.values() if not environment.get(name)]
+    if missing:
+        raise StartError("\n".join(f"{name} is not set: `pulumi up` starts the runtime with it" for name in missing))
+    return {field: environment[name] for field, name in names.items()}

@@ -6,12 +6,12 @@ from typing import Any
 
 from regions.manifest import Manifest
 from regions.signature import SignatureError, verify_manifest
-from runtime.settings import Settings, StartError
+from runtime.settings import Published, StartError
 
 _REMEDY = "`pulumi up` writes and signs the Manifest anew"
 
 
-def load_manifest(settings: Settings) -> Manifest:
+def load_manifest(settings: Published) -> Manifest:
     """The verified Manifest of this stack and region; raises ``StartError`` with one line for each cause."""
     document = _read_json(settings.manifest, "Manifest")
     key = _read_json(settings.manifest_key, "verifying key")

@@ -20,8 +20,8 @@ def main() -> None:
     try:
         spec = read_spec(stack)
         catalogue = load_catalogue()
-        ground = Ground(stack, spec, spec.boundary(catalogue), catalogue.digest)
-        weights = weights_of(spec.model, catalogue)
+        ground = Ground(stack, spec, spec.boundary(catalogue), catalogue)
+        weights = weights_of(spec, catalogue)
     except REFUSALS as refused:
         raise pulumi.RunError(str(refused)) from refused
     home = stack_home(stack)

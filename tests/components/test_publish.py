@@ -11,7 +11,8 @@ from components.keys.local import SecretFilesProvider
 from components.local.manifest_file import ManifestFileProvider
 from components.naming import REPOSITORY
 from components.publish import Ground, build
-from components.spec import load_spec
+from components.spec import Platform, load_spec
+from regions.boundary import compile_boundary
 from regions.catalogue import load_catalogue
 from regions.signature import SignatureError, verify_manifest
 
@@ -46,7 +47,7 @@ ANSWERS: dict[str, Any] = {
 def ground() -> Ground:
     spec = load_spec(REPOSITORY / "stacks" / "Pulumi.local.yaml")
     catalogue = load_catalogue()
-    return Ground("local", spec, spec.boundary(catalogue), catalogue.digest)
+    return Ground("local", spec, compile_boundary(spec.residency, catalogue, host="DE"), catalogue)
 
 
 def test_it_holds_the_spec_the_boundary_and_the_answers(ground: Ground) -> None:
@@ -54,24 +55,17 @@ def test_it_holds_the_spec_the_boundary_and_the_answers(ground: Ground) -> None:
 
     assert (manifest.stack, manifest.platform, manifest.country) == ("local", "local", "DE")
     assert manifest.boundary_digest == ground.boundary.digest
+    assert manifest.catalogue_digest == ground.catalogue.digest
     assert manifest.spec_digest == ground.spec.digest
-    (model,) = manifest.models
-    assert (model.model_class, model.url, model.countries) == ("chat-small", ANSWERS["model_url"], ("DE",))
-    assert model.upstream_model == "qwen2.5-coder-1.5b-instruct-q4_k_m"
+    assert [model.name for model in manifest.models] == ["chat-small/here"]
     assert [system.name for system in manifest.core_systems] == ["orders"]
     assert manifest.identities.clients[0].id == "worker"
 
 
-def test_an_endpoint_given_keeps_its_own_name_and_countries(ground: Ground) -> None:
-    spec = ground.spec
-    given = {
-        "class": "chat-small",
-        "endpoint": {"url": "http://model/v1", "model": "theirs", "countries": ("FR", "DE")},
-    }
-    other = spec.model_validate({**spec.model_dump(by_alias=True), "model": given})
-    (model,) = build(replace(ground, spec=other), {**ANSWERS, "model_url": "http://model/v1"}).models
+def test_a_cloud_stack_stands_where_its_region_does(ground: Ground) -> None:
+    spec = ground.spec.model_copy(update={"platform": Platform.AWS, "region": "eu-central-1", "country": None})
 
-    assert (model.upstream_model, model.countries) == ("theirs", ("FR", "DE"))
+    assert build(replace(ground, spec=spec), ANSWERS).country == "DE"
 
 
 def test_the_same_said_in_another_order_has_the_same_digest(ground: Ground) -> None:

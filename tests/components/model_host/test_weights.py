@@ -6,14 +6,17 @@ from pathlib import Path
 import pytest
 
 from components.model_host.weights import WeightsMissing, weights_of
-from components.spec import Model
+from components.naming import REPOSITORY
+from components.spec import FabricSpec, load_spec
 from regions.catalogue import load_catalogue
 
 NAME = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 
 
-def model(**source: object) -> Model:
-    return Model.model_validate({"class": "chat-small", **source})
+def spec(**candidate: object) -> FabricSpec:
+    shipped = load_spec(REPOSITORY / "stacks" / "Pulumi.local.yaml")
+    models = {"chat-small": {"candidates": {"here": candidate}}}
+    return FabricSpec.model_validate({**shipped.model_dump(), "models": models})
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +29,7 @@ def test_a_name_is_found_by_its_hash_in_the_cache(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.touch()
 
-    assert weights_of(model(weights=NAME), load_catalogue()) == path
+    assert weights_of(spec(hosted={"weights": NAME}), load_catalogue()) == path
     assert len(path.stem) == hashlib.sha256().digest_size * 2
 
 
@@ -34,17 +37,17 @@ def test_a_file_of_ones_own_is_served_from_where_it_lies(tmp_path: Path) -> None
     own = tmp_path / "own.gguf"
     own.touch()
 
-    assert weights_of(model(gguf=own), load_catalogue()) == own
+    assert weights_of(spec(hosted={"gguf": own}), load_catalogue()) == own
 
 
 def test_an_endpoint_needs_no_file() -> None:
     given = {"url": "http://127.0.0.1:1/v1", "model": "theirs", "countries": ("DE",)}
 
-    assert weights_of(model(endpoint=given), load_catalogue()) is None
+    assert weights_of(spec(endpoint=given), load_catalogue()) is None
 
 
 def test_a_missing_file_is_refused_with_the_ways_to_one() -> None:
     with pytest.raises(WeightsMissing, match=r"`loomstead up` fetches it.*gguf.*endpoint"):
-        weights_of(model(weights=NAME), load_catalogue())
+        weights_of(spec(hosted={"weights": NAME}), load_catalogue())
     with pytest.raises(WeightsMissing, match=r"/nowhere/own\.gguf is not there"):
-        weights_of(model(gguf=Path("/nowhere/own.gguf")), load_catalogue())
+        weights_of(spec(hosted={"gguf": Path("/nowhere/own.gguf")}), load_catalogue())

@@ -1,0 +1,102 @@
+"""Every candidate of every model class as the Manifest has it: where it is called, and what its replies may say."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from components.flows import served
+from components.spec import Candidate, FabricSpec, Hosted, Managed, ModelServer
+from regions.catalogue import Catalogue, Country, Protocol, Signal
+from regions.endpoints import Serving, servings
+from regions.manifest import ModelEndpoint
+
+
+def model_endpoints(
+    spec: FabricSpec, catalogue: Catalogue, country: Country, hosted_url: str | None
+) -> Iterator[ModelEndpoint]:
+    """``country``: where the stack stands. ``hosted_url``: of the model server that it runs, where it runs one.
+
+    Raises ``UnknownServing`` for a managed candidate that the catalogue does not know.
+    """
+    for class_name, model_class in spec.models.items():
+        for name, candidate in model_class.candidates.items():
+            yield ModelEndpoint(
+                name=f"{class_name}/{name}",
+                model_class=class_name,
+                kind=model_class.kind,
+                context_tokens=model_class.context_tokens,
+                data_classes=candidate.data_classes or tuple(spec.residency.data_classes),
+                weight=candidate.weight,
+                priority=candidate.priority,
+                shadow_percent=candidate.shadow_percent,
+                version=candidate.version,
+                **_server(candidate, spec, catalogue, country, hosted_url),
+            )
+
+
+def hosted_name(hosted: Hosted) -> str:
+    """The name by which the fabric's own model server knows its model."""
+    return hosted.weights or (hosted.gguf.stem if hosted.gguf else "")
+
+
+def signal_values(catalogue: Catalogue, serving: Serving) -> tuple[str, ...]:
+    """What the provider's signal may say of an answer that was made where it may be; sorted, () for no signal.
+
+    Azure's header names a region, and any of the partition will do that stands in one of the serving's countries.
+    Anthropic's usage names a geography, which is a way of the catalogue: any will do that reaches no further.
+    """
+    provider = catalogue.providers[serving.provider]
+    if provider.signal is Signal.REGION_HEADER:
+        partition = catalogue.regions[serving.called].partition
+        regions = {name: at for name, at in catalogue.regions.items() if at.partition == partition}
+        return tuple(sorted(name for name, at in regions.items() if at.country in serving.countries))
+    if provider.signal is Signal.INFERENCE_GEO:
+        ways = servings(catalogue, provider=serving.provider, model=serving.model, called=serving.called)
+        return tuple(sorted(way.via for way in ways if set(way.countries) <= set(serving.countries)))
+    return ()
+
+
+def _server(
+    candidate: Candidate, spec: FabricSpec, catalogue: Catalogue, country: Country, hosted_url: str | None
+) -> dict[str, Any]:
+    """The members of ``ModelEndpoint`` that say which server it is, and where."""
+    if candidate.managed:
+        return _managed(catalogue, candidate.managed, served(candidate, catalogue))
+    if candidate.endpoint:
+        return _given(candidate.endpoint)
+    return {
+        "protocol": Protocol.OPENAI,
+        "url": hosted_url,
+        "provider": None,
+        "region": spec.region,
+        "upstream_model": hosted_name(candidate.hosted) if candidate.hosted else "",
+        "countries": (country,),
+    }
+
+
+def _given(server: ModelServer) -> dict[str, Any]:
+    return {
+        "protocol": Protocol.OPENAI,
+        "url": server.url,
+        "provider": None,
+        "region": None,
+        "upstream_model": server.model,
+        "countries": server.countries,
+        "credential": server.credential,
+    }
+
+
+def _managed(catalogue: Catalogue, managed: Managed, serving: Serving) -> dict[str, Any]:
+    provider = catalogue.providers[managed.provider]
+    direct = f"https://{serving.called}/v1" if provider.protocol is Protocol.OPENAI else None
+    return {
+        "protocol": provider.protocol,
+        "url": managed.url or direct,
+        "provider": managed.provider,
+        "region": serving.called,
+        "via": serving.via,
+        "upstream_model": managed.model,
+        "countries": serving.countries,
+        "signal": provider.signal,
+        "signal_values": signal_values(catalogue, serving),
+        "credential": managed.credential,
+    }
