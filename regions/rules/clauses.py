@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from regions.catalogue import Country
 from regions.endpoints import UnknownServing, guardrail, serving
 from regions.residency import Purpose
-from regions.rules.rule import UNSET, Breach, Check, Plan, Resource
+from regions.rules.rule import UNKNOWN, UNSET, Breach, Check, Plan, Resource
 
-_ARN = re.compile(r"^arn:(?P<partition>[a-z0-9-]+):(?P<service>[a-z0-9-]*):(?P<region>[a-z0-9-]*):(?P<account>[0-9]*):")
-_ZONE = re.compile(r"^(?P<region>[a-z]+-[a-z]+[0-9]+)-[a-z]$|^(?P<aws>[a-z]+(-[a-z]+)+-[0-9]+)[a-z]$")
+_ARN = re.compile(r"^arn:(?P<partition>[a-z0-9-]+):(?P<service>[a-z0-9-]*):(?P<region>[a-z0-9-]*):(?P<account>[^:]*):.")
+_ZONE = re.compile(r"^(?P<region>[a-z]+(-[a-z]+)+[0-9]+)-[a-z]$|^(?P<aws>[a-z]+(-[a-z]+)+-[0-9]+)[a-z]$")
 
 
 def region_name(text: str) -> str:
@@ -24,14 +24,30 @@ def region_name(text: str) -> str:
 
 
 def within(purpose: Purpose, *, unset: str | None = None) -> Check:
-    """A region (zone, location) where the purpose is allowed. ``unset``: what is wrong when it is not said."""
+    """A region (zone, location, or an ARN's) where the purpose is allowed. ``unset``: what is wrong when unsaid."""
 
     def check(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach | str]:
         if value is UNSET:
             if unset is not None:
                 yield unset
+        elif str(value).startswith("arn:"):
+            yield from _arn(str(value), resource, plan, purpose)
         elif breach := outside(plan, resource, purpose, str(value)):
             yield breach
+
+    return check
+
+
+def stands_within(*purposes: Purpose) -> Check:
+    """For the property ``region``: where the resource stands, its provider's region where it says none."""
+
+    def check(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach | str]:
+        place = resource.region if value is UNSET else value
+        if place is None:
+            yield "neither the resource nor its provider says where it stands"
+            return
+        breaches = (outside(plan, resource, purpose, str(place)) for purpose in purposes)
+        yield from {breach.message: breach for breach in breaches if breach}.values()
 
     return check
 
@@ -52,19 +68,25 @@ def arn_within(purpose: Purpose, *, unset: str | None = None, bare: str | None =
     """An ARN whose region allows the purpose. ``bare``: what is wrong with what is no ARN; none: it is local."""
 
     def check(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach | str]:
-        arn = _ARN.match(str(value)) if value is not UNSET else None
         if value is UNSET:
             if unset is not None:
                 yield unset
-        elif arn is None:
-            if bare is not None:
-                yield bare
-        elif not arn["region"]:
-            yield "the ARN names no region, so where it leads is not known"
-        elif breach := outside(plan, resource, purpose, arn["region"]):
-            yield breach
+        elif str(value).startswith("arn:"):
+            yield from _arn(str(value), resource, plan, purpose)
+        elif bare is not None:
+            yield bare
 
     return check
+
+
+def _arn(text: str, resource: Resource, plan: Plan, purpose: Purpose) -> Iterator[Breach | str]:
+    arn = _ARN.match(text)
+    if arn is None:
+        yield f"{text} is no whole ARN, so where it leads is not known"
+    elif not arn["region"]:
+        yield "the ARN names no region, so where it leads is not known"
+    elif breach := outside(plan, resource, purpose, arn["region"]):
+        yield breach
 
 
 def points_within(purpose: Purpose, type_pattern: str, *, unset: str | None = None) -> Check:
@@ -80,8 +102,8 @@ def points_within(purpose: Purpose, type_pattern: str, *, unset: str | None = No
             return
         target = plan.named(type_pattern, str(value), str(value).rpartition(":")[2])
         region = None if target is None else target.properties.get("region") or target.region
-        if region is None:
-            yield f"{value} is not a resource of this plan, so where it stands is not known"
+        if region is None or region is UNKNOWN:
+            yield f"{value} is not one resource of this plan, so where it stands is not known"
         elif breach := outside(plan, resource, purpose, str(region)):
             yield breach
 
@@ -93,6 +115,16 @@ def absent(message: str) -> Check:
 
     def check(value: Any, resource: Resource, plan: Plan) -> Iterator[str]:
         if value is not UNSET and value not in ([], {}, (), ""):
+            yield message
+
+    return check
+
+
+def present(message: str) -> Check:
+    """The property has to be there, and say something."""
+
+    def check(value: Any, resource: Resource, plan: Plan) -> Iterator[str]:
+        if value is UNSET or value in ([], {}, (), ""):
             yield message
 
     return check
@@ -118,6 +150,11 @@ def exists(message: str) -> Check:
         yield message
 
     return check
+
+
+def says(path: str, *values: Any) -> Callable[[Resource], bool]:
+    """For a clause's ``unless``: the resource has one of the values there."""
+    return lambda resource: any(value in values for _, value in values_at(resource.properties, path))
 
 
 def runs_within(provider: str, via: Callable[[Resource], str | None] | None = None) -> Check:

@@ -8,7 +8,7 @@ that only the cloud will know (``UNKNOWN``), an unset property of an adopted res
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -32,6 +32,10 @@ UNSET: Final = _Mark.UNSET
 """What a clause sees where the property is absent."""
 
 
+LONGEST_VALUE: Final = 200
+"""Characters of a value that a finding tells: a policy would fill the page."""
+
+
 @dataclass(frozen=True)
 class Resource:
     """``region``: its provider's; ``None`` where the provider has none. ``adopted``: read or imported, so that an unset
@@ -46,7 +50,8 @@ class Resource:
 
 @dataclass(frozen=True)
 class Breach:
-    """``property``: with the index of the item. ``countries``: those outside, where it is about countries."""
+    """``property``: with the index of the item; empty, as ``value`` may be: as the clause has it. ``countries``: those
+    outside."""
 
     property: str
     value: Any
@@ -73,6 +78,11 @@ class Plan:
         """The partition of the stack's region."""
         return self.catalogue.regions[self.region].partition
 
+    @cached_property
+    def regimes(self) -> frozenset[str]:
+        """The regimes of the Boundary."""
+        return frozenset(rule.id.partition("/")[0] for rule in self.boundary.rules).intersection(self.catalogue.regimes)
+
     def country(self, region: str) -> Country | None:
         """Where a region of the catalogue stands."""
         found = self.catalogue.regions.get(region)
@@ -91,20 +101,26 @@ class Plan:
     def named(self, type_pattern: str, *names: str) -> Resource | None:
         """The planned resource of a type that any of the names, ids or ARNs mean; ``None`` where there is not just one.
 
-        A resource goes by its name, and by its properties ``id``, ``arn``, ``name``, ``bucket`` and ``identifier``.
+        A resource goes by its properties ``id``, ``arn``, ``name``, ``bucket`` and ``identifier``, else by its name in
+        the program.
         """
-        found = [
-            resource
-            for resource in self.resources
-            if fnmatchcase(resource.type, type_pattern) and not names_of(resource).isdisjoint(names)
-        ]
+        called = {id(found): found for name in set(names) for found in self._called.get(name, ())}
+        found = [resource for resource in called.values() if fnmatchcase(resource.type, type_pattern)]
         return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _called(self) -> dict[str, list[Resource]]:
+        called: dict[str, list[Resource]] = {}
+        for resource in self.resources:
+            for name in names_of(resource):
+                called.setdefault(name, []).append(resource)
+        return called
 
 
 def names_of(resource: Resource) -> set[str]:
-    """What other resources may call it."""
+    """What other resources may call it; by its name in the program only where it says no other."""
     properties = (resource.properties.get(key) for key in ("id", "arn", "name", "bucket", "identifier"))
-    return {resource.name, *(value for value in properties if isinstance(value, str))}
+    return {value for value in properties if isinstance(value, str)} or {resource.name}
 
 
 Check = Callable[[Any, Resource, Plan], Iterable[Breach | str]]
@@ -116,13 +132,15 @@ class Clause:
     """One property and what it must be.
 
     ``path``: ``a.b[].c``, empty for the resource's existence. ``types``: the rule's types it is about; none: all.
-    ``unless``: the resource needs no such thing (a replica, which takes its source's).
+    ``unless``: the resource needs no such thing (a replica, which takes its source's). ``own``: the property is the
+    SDK's, not the cloud's, so that unset means the same at an adopted resource.
     """
 
     path: str
     check: Check
     types: tuple[str, ...] = ()
     unless: Callable[[Resource], bool] | None = None
+    own: bool = False
 
     def breaches(self, resource: Resource, plan: Plan) -> Iterator[Breach]:
         """What this clause has against the resource."""
@@ -131,19 +149,19 @@ class Clause:
         for place, value in values_at(resource.properties, self.path):
             if value is UNKNOWN:
                 yield Breach(place, value, "its value is not known before the cloud answers, so nothing allows it")
-            elif value is UNSET and resource.adopted and self.path:
+            elif value is UNSET and resource.adopted and not self.own:
                 yield Breach(place, value, "it is unset, and what the cloud has at an adopted resource is not known")
             else:
                 for found in self.check(value, resource, plan):
-                    breach = Breach(place, value, found) if isinstance(found, str) else found
-                    yield Breach(breach.property or place, value, breach.message, breach.countries)
+                    breach = Breach("", "", found) if isinstance(found, str) else found
+                    yield replace(breach, property=breach.property or place, value=breach.value or value)
 
 
 @dataclass(frozen=True)
 class ResourceRule:
     """``types``: tokens, ``*`` for any. ``regimes``: where it applies; none: under every regime.
 
-    ``trap``: what goes wrong. ``source``: where the facts behind it stand.
+    ``trap``: what goes wrong. ``source``: where the facts behind it stand. ``whole``: what the plan as a whole lacks.
     """
 
     id: str
@@ -153,36 +171,50 @@ class ResourceRule:
     trap: str
     remedy: str
     source: str
-    clauses: tuple[Clause, ...] = field(default=())
+    clauses: tuple[Clause, ...]
     regimes: tuple[str, ...] = ()
+    whole: Callable[[Plan], Iterable[Breach]] | None = None
 
     def applies(self, resource: Resource) -> bool:
         return any(fnmatchcase(resource.type, pattern) for pattern in self.types)
 
     def findings(self, resource: Resource, plan: Plan) -> Iterator[Finding]:
         """What the rule has against one resource; nothing where it is not about its type."""
-        if not self.applies(resource):
+        if not self.applies(resource) or not self._holds(plan):
             return
         for clause in self.clauses:
             if clause.types and not any(fnmatchcase(resource.type, pattern) for pattern in clause.types):
                 continue
             for breach in clause.breaches(resource, plan):
-                yield Finding(
-                    rule=self.id,
-                    severity=self.severity,
-                    resource=resource.name,
-                    property=breach.property,
-                    value=_told(breach.value),
-                    countries=breach.countries,
-                    message=f"{self.title}: {breach.message}",
-                    remedy=self.remedy,
-                )
+                yield self._finding(resource.name, breach)
+
+    def lacks(self, plan: Plan) -> Iterator[Finding]:
+        """What the plan as a whole lacks, told of the type that is missing."""
+        if self.whole is not None and self._holds(plan):
+            for breach in self.whole(plan):
+                yield self._finding(self.types[0], breach)
+
+    def _holds(self, plan: Plan) -> bool:
+        return not self.regimes or not plan.regimes.isdisjoint(self.regimes)
+
+    def _finding(self, resource: str, breach: Breach) -> Finding:
+        return Finding(
+            rule=self.id,
+            severity=self.severity,
+            resource=resource,
+            property=breach.property,
+            value=_told(breach.value),
+            countries=breach.countries,
+            message=f"{self.title}: {breach.message}",
+            remedy=self.remedy,
+        )
 
 
 def values_at(properties: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
     """Each value under a path, with its own path; ``UNSET`` once where the property is absent or null.
 
-    An empty list has no items: nothing is wrong with what is not there.
+    An empty list has no items: nothing is wrong with what is not there. What has no members where the path wants some
+    is ``UNKNOWN``.
     """
     yield from _walk(properties, path.split(".") if path else [], "")
 
@@ -191,9 +223,12 @@ def _walk(value: Any, parts: list[str], place: str) -> Iterator[tuple[str, Any]]
     if not parts or value is UNKNOWN:
         yield place, value
         return
+    if not isinstance(value, Mapping):
+        yield place, UNKNOWN
+        return
     key, is_list = parts[0].removesuffix("[]"), parts[0].endswith("[]")
     here = f"{place}.{key}" if place else key
-    inner = value.get(key) if isinstance(value, Mapping) else None
+    inner = value.get(key)
     if inner is None:
         yield ".".join((here, *parts[1:])), UNSET
     elif not is_list or inner is UNKNOWN:
@@ -207,4 +242,5 @@ def _walk(value: Any, parts: list[str], place: str) -> Iterator[tuple[str, Any]]
 def _told(value: Any) -> str:
     if isinstance(value, _Mark):
         return value.value
-    return value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
