@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import botocore
 from pulumi_azure_native.config import vars as azure_config
@@ -124,6 +125,11 @@ def arrows(text: str) -> Iterator[tuple[str, str]]:
         yield first, second
 
 
+@cache
+def of_botocore(name: str) -> Any:
+    return json.loads((Path(botocore.__file__).parent / "data" / name).read_text())
+
+
 def check_regions(catalogue: Catalogue) -> None:
     assert {
         name: Entry(*(getattr(region, field) for field in Entry._fields)) for name, region in catalogue.regions.items()
@@ -154,8 +160,7 @@ def check_sets(catalogue: Catalogue) -> None:
 
 
 def check_aws_partitions(catalogue: Catalogue) -> None:
-    text = (Path(botocore.__file__).parent / "data" / "partitions.json").read_text()
-    known = {partition["id"]: partition["regions"] for partition in json.loads(text)["partitions"]}
+    known = {partition["id"]: partition["regions"] for partition in of_botocore("partitions.json")["partitions"]}
     ours = {(region.partition, name) for name, region in catalogue.regions.items() if region.platform == "aws"}
     assert ours == {
         (partition, name)
@@ -164,6 +169,14 @@ def check_aws_partitions(catalogue: Catalogue) -> None:
         for name in regions
         if not name.endswith("-global")
     }
+
+
+def check_bedrock_regions(catalogue: Catalogue) -> None:
+    commercial = next(found for found in of_botocore("endpoints.json")["partitions"] if found["partition"] == "aws")
+    endpoints = set(commercial["services"]["bedrock"]["endpoints"])
+    ours = {name for name, region in catalogue.regions.items() if region.partition == "aws"}
+    assert sorted(catalogue.sets["aws-bedrock"]) == sorted(ours & endpoints)
+    assert ours - endpoints == {"ap-east-1", "me-west-1", "sa-west-1"}
 
 
 def check_azure_environments(catalogue: Catalogue) -> None:
@@ -202,6 +215,10 @@ def test_the_sets_hold_the_regions_that_bedrock_names_together(catalogue: Catalo
 
 def test_aws_regions_and_partitions_are_those_of_botocore(catalogue: Catalogue) -> None:
     check_aws_partitions(catalogue)
+
+
+def test_bedrock_is_in_the_regions_for_which_botocore_has_an_endpoint(catalogue: Catalogue) -> None:
+    check_bedrock_regions(catalogue)
 
 
 def test_azure_regions_of_the_sdk_are_in_their_environment(catalogue: Catalogue) -> None:
