@@ -3,16 +3,24 @@
 This is what review decides about, and what the auditor's map shows. No Pulumi here.
 """
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
-from components.spec import Candidate, Destination, FabricSpec, Redundancy, country_of
+from components.spec import Candidate, Destination, FabricSpec, ModelServer, Redundancy, country_of
 from regions.boundary import Flow
 from regions.catalogue import Catalogue, Country
 from regions.documents import Place
-from regions.endpoints import Serving, UnknownServing, guardrail, serving
+from regions.endpoints import Serving, UnknownServing, guardrail, serving, servings
 from regions.residency import DataClass, Purpose
+
+_CLOUDS_MODELS = re.compile(
+    r"(.*\.)?bedrock[a-z-]*\.[^.]+\.(amazonaws\.|api\.a).*"
+    r"|.*\.(openai|services\.ai|cognitiveservices)\.azure\..*"
+    r"|(.*[.-])?aiplatform\.(.*\.)?googleapis\.com"
+)
+"""Hosts of the clouds' model services (residency-facts.md §1.7, §2.3, §3), where the model and its way decide."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +62,11 @@ def _leg(
     purpose: Purpose,
     where: str,
     countries: tuple[Country, ...],
-    **more: Any,
+    source: str | None = None,
+    unknown: str | None = None,
 ) -> Leg:
-    return Leg(key, subject, purpose, where, countries, **{"data_classes": tuple(spec.residency.data_classes), **more})
+    """A leg of all data classes of the stack."""
+    return Leg(key, subject, purpose, where, countries, tuple(spec.residency.data_classes), source, unknown)
 
 
 def _stack(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
@@ -98,9 +108,14 @@ def _logs(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
 
 
 def _models(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
-    for name, model_class in spec.models.items():
-        for candidate, found in model_class.candidates.items():
-            yield _model(spec, catalogue, ("models", name, "candidates", candidate), found)
+    for place, candidate in spec.candidates():
+        leg = _model(spec, catalogue, place, candidate)
+        yield leg
+        if candidate.managed and (to := candidate.managed.spillover):
+            beside = (*place[:-1], to)
+            target = _model(spec, catalogue, beside, spec.models[str(place[1])].candidates[to])
+            key, subject = (*leg.key, "spillover"), f"spillover of {leg.subject}"
+            yield replace(target, key=key, subject=subject, data_classes=leg.data_classes)
     if spec.guardrail and spec.guardrail.profile:
         key, profile = ("guardrail", "profile"), spec.guardrail.profile
         try:
@@ -122,10 +137,20 @@ def _model(spec: FabricSpec, catalogue: Catalogue, key: Place, candidate: Candid
         where = f"{found.called} by {found.via}"
         return Leg(key, subject, Purpose.PROCESS, where, found.countries, classes, found.source)
     if candidate.endpoint:
-        where, countries = candidate.endpoint.url, candidate.endpoint.countries
-        return Leg((*key, "endpoint"), subject, Purpose.PROCESS, where, countries, classes)
+        return _endpoint((*key, "endpoint"), subject, candidate.endpoint, classes, catalogue)
     country = country_of(spec, catalogue)
     return Leg((*key, "hosted"), subject, Purpose.PROCESS, spec.region, (country,) if country else (), classes)
+
+
+def _endpoint(
+    key: Place, subject: str, server: ModelServer, classes: tuple[DataClass, ...], catalogue: Catalogue
+) -> Leg:
+    host = host_of(server.url)
+    if _CLOUDS_MODELS.fullmatch(host):
+        unknown = f"{host} is a cloud's host, which does not tell where its models run: write it as managed"
+        return Leg(key, subject, Purpose.PROCESS, host, (), classes, unknown=unknown)
+    countries = tuple(sorted({*server.countries, *model_countries(catalogue, host)}))
+    return Leg(key, subject, Purpose.PROCESS, host, countries, classes)
 
 
 def served(candidate: Candidate, catalogue: Catalogue) -> Serving:
@@ -153,11 +178,24 @@ def _in_region(spec: FabricSpec, catalogue: Catalogue, key: Place, subject: str,
 
 
 def _to_host(spec: FabricSpec, catalogue: Catalogue, key: Place, subject: str, to: Destination) -> Leg:
-    host = to.url.partition("//")[2].partition("/")[0].partition(":")[0]
+    host = host_of(to.url)
     country = country_of(spec, catalogue)
-    known = catalogue.telemetry_countries(host, country) if country else None
-    countries = tuple(sorted({*(known or ()), *(to.countries or ())}))
+    known = (catalogue.telemetry_countries(host, country) or ()) if country else ()
+    site = catalogue.telemetry_site(host)
+    if country and site and to.countries and not known:  # one vendor's host: no better than the vendor's known one
+        known = catalogue.telemetry_countries(site, country) or ()
+    countries = tuple(sorted({*known, *(to.countries or ())}))
     if not countries:
         unknown = f"the catalogue does not know where {host} keeps what it is sent: name its countries"
         return _leg(spec, key, subject, Purpose.LOGS, host, (), unknown=unknown)
     return _leg(spec, key, subject, Purpose.LOGS, host, countries)
+
+
+def host_of(url: str) -> str:
+    """The host that a URL names."""
+    return urlsplit(url).hostname or ""
+
+
+def model_countries(catalogue: Catalogue, host: str) -> tuple[Country, ...]:
+    """Where a vendor's own host may answer, by any of its models; none for a host that the catalogue does not know."""
+    return tuple(sorted({country for found in servings(catalogue, called=host) for country in found.countries}))

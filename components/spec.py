@@ -1,23 +1,21 @@
 """FabricSpec: what a stack file says about its fabric, the object under ``loomstead:fabric``.
 
-A malformed file raises ``SpecError``: one line a mistake, with file, line and key. Whether a well-formed one asks for
-something that its own residency section does not allow is for ``components.review`` to say. No Pulumi here: review
-reads stack files without it.
+The types alone: ``components.loading`` reads one from a file, ``components.review`` says whether what it asks for is
+allowed by its own residency section. No Pulumi here: review reads stack files without it.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from regions.canonical import digest
-from regions.catalogue import HOST, Catalogue, Country, Custody, Kind, load_catalogue
-from regions.documents import Document, DocumentError, Place, shown
-from regions.expectations import nearest
+from regions.catalogue import HOST, Catalogue, Country, Custody, Kind
+from regions.documents import DocumentError, Place
 from regions.findings import Waiver
 from regions.residency import DataClass, Residency
 
@@ -26,7 +24,7 @@ SCHEMA_PATH = Path(__file__).with_name("fabric.schema.json")
 
 
 class SpecError(DocumentError):
-    """The stack file is not a FabricSpec."""
+    """The stack file is not a FabricSpec: one line a mistake, with file, line and key."""
 
 
 Section = TypeVar("Section", bound=BaseModel)
@@ -275,131 +273,6 @@ def country_of(spec: FabricSpec, catalogue: Catalogue, region: str | None = None
     if found is None:
         return None
     return spec.country if found.country == HOST else found.country
-
-
-def load_spec(path: Path) -> FabricSpec:
-    """The FabricSpec of a stack file; raises ``SpecError`` with every mistake."""
-    return _spec(Document.read(path, SpecError))
-
-
-def parse_spec(mapping: Mapping[str, Any], path: Path) -> FabricSpec:
-    """The FabricSpec in what Pulumi read from the stack file ``path``; lines are told where that file shows them.
-
-    Raises ``SpecError`` with every mistake.
-    """
-    return _spec(Document.read(path, SpecError).holding({"config": {CONFIG_KEY: mapping}}))
-
-
-def _spec(document: Document) -> FabricSpec:
-    return document.model(FabricSpec, at=("config", CONFIG_KEY), error=SpecError, check=_mistakes)
-
-
-def _mistakes(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
-    """What the types cannot tell: names that nothing declares, and sections that the platform does not have."""
-    yield from _unknown_to_catalogue(spec, load_catalogue())
-    yield from _country(spec, load_catalogue())
-    yield from _models(spec)
-    if spec.platform is Platform.LOCAL:
-        yield from _not_on_local(spec)
-    yield from _unfit_ports(spec)
-    for name, scope in spec.scope_classes.items():
-        if scope.core_system not in spec.core_systems:
-            yield ("scope_classes", name, "core_system"), _unknown(scope.core_system, spec.core_systems)
-        if len(set(scope.tools)) < len(scope.tools):
-            yield ("scope_classes", name, "tools"), "expected each tool once"
-
-
-def _unknown_to_catalogue(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
-    regions = {name for name, region in catalogue.regions.items() if region.platform == spec.platform}
-    for place, region in _regions(spec):
-        if region not in regions:
-            yield place, f"expected a region of {spec.platform}, got {region}{nearest(region, regions)}"
-    for place, candidate in spec.candidates():
-        weights = candidate.hosted.weights if candidate.hosted else None
-        if weights is not None and weights not in catalogue.weights:
-            yield (*place, "hosted", "weights"), _unknown(weights, catalogue.weights)
-        if candidate.managed and candidate.managed.provider not in catalogue.providers:
-            yield (*place, "managed", "provider"), _unknown(candidate.managed.provider, catalogue.providers)
-    for place, country in _countries(spec):
-        if country not in catalogue.countries.names:
-            yield place, f"expected a country of ISO 3166-1 alpha-2, got {country}"
-
-
-def _regions(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
-    yield ("region",), spec.region
-    for section in ("keys", "backup", "logs"):
-        if region := getattr(spec, section).region:
-            yield (section, "region"), region
-    for index, region in enumerate(spec.keys.replicas):
-        yield ("keys", "replicas", index), region
-
-
-def _country(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
-    region = catalogue.regions.get(spec.region)
-    if region is None:
-        return
-    if region.country == HOST and spec.country is None:
-        yield (), f"expected the key country: where the machines of {spec.region} stand"
-    if region.country != HOST and spec.country is not None:
-        yield ("country",), f"expected no country: {spec.region} stands in {region.country}"
-
-
-def _models(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
-    declared = set(spec.residency.data_classes)
-    hosted = [place for place, candidate in spec.candidates() if candidate.hosted]
-    for place in hosted[1:]:
-        yield (*place, "hosted"), f"expected one hosted candidate in a stack: {shown(hosted[0])} is one"
-    for place, candidate in spec.candidates():
-        for index, data_class in enumerate(candidate.data_classes or ()):
-            if data_class not in declared:
-                yield (*place, "data_classes", index), _unknown(data_class, declared)
-        siblings = spec.models[str(place[1])].candidates
-        spillover = candidate.managed.spillover if candidate.managed else None
-        if spillover is not None and (spillover == place[3] or spillover not in siblings):
-            yield (*place, "managed", "spillover"), _unknown(spillover, siblings.keys() - {place[3]})
-
-
-def _not_on_local(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
-    """Sections that this machine's fabric does not have: asking for one may not silently do nothing."""
-    for section in ("keys", "backup", "logs", "telemetry", "guardrail"):
-        if section in spec.model_fields_set:
-            yield (section,), "expected no such section: platform local does not have it"
-
-
-def _countries(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
-    if spec.country is not None:
-        yield ("country",), spec.country
-    lists: list[tuple[Place, tuple[Country, ...]]] = [
-        *(
-            ((*place, "endpoint", "countries"), found.endpoint.countries)
-            for place, found in spec.candidates()
-            if found.endpoint
-        ),
-        *((("logs", "sinks", name, "countries"), sink.countries or ()) for name, sink in spec.logs.sinks.items()),
-        *((("telemetry", name, "countries"), found.countries or ()) for name, found in spec.telemetry.items()),
-    ]
-    for place, countries in lists:
-        for index, country in enumerate(countries):
-            yield (*place, index), country
-    for name, system in spec.core_systems.items():
-        if system.country:
-            yield ("core_systems", name, "country"), system.country
-
-
-def _unfit_ports(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
-    if Port.MODEL in spec.ports and spec.hosted is None:
-        yield ("ports", "model"), "expected no port: no candidate of models is hosted here"
-    if Port.ORDERS in spec.ports and not any(system.demo for system in spec.core_systems.values()):
-        yield ("ports", "orders"), "expected no port: no core system is demo: true"
-    holders: dict[int, str] = {}
-    for name, port in spec.ports.items():
-        if port in holders:
-            yield ("ports", name), f"expected a port of its own, got {port}, which {holders[port]} has"
-        holders.setdefault(port, name)
-
-
-def _unknown(name: str, known: Any) -> str:
-    return f"expected one of {', '.join(sorted(known)) or 'none declared'}, got {name}{nearest(name, known)}"
 
 
 def schema_text() -> str:

@@ -112,7 +112,7 @@ class Document:
         return Document(self.name, value, self.lines, self._misfits)
 
     def line(self, place: Place) -> int | None:
-        """Where that key stands, or the nearest one around it; ``None`` in an empty file."""
+        """Where that key stands, or the nearest one around it; ``None`` in a value that no file holds."""
         known = (self.lines[place[:end]] for end in range(len(place), -1, -1) if place[:end] in self.lines)
         return next(known, None)
 
@@ -192,6 +192,7 @@ class _Reader:
         next(self._events)
         first = next(self._events)
         if isinstance(first, yaml.StreamEndEvent):
+            self.lines[()] = 1
             return None
         value = self._value(next(self._events), ())
         next(self._events)
