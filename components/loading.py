@@ -65,7 +65,7 @@ def _mistakes(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tuple[Place, s
 
 def _unknown_to_catalogue(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
     regions = {name for name, region in catalogue.regions.items() if region.platform == spec.platform}
-    for place, region in _regions(spec):
+    for place, region in spec.regions():
         if region not in regions:
             yield place, f"expected a region of {spec.platform}, got {region}{nearest(region, regions)}"
     for place, candidate in spec.candidates():
@@ -87,15 +87,6 @@ def _managed(place: Place, managed: Managed, catalogue: Catalogue) -> Iterator[t
         yield place, "expected url, the base of the resource: such as https://<resource>.openai.azure.com/openai/v1"
     elif provider.platform != Platform.AZURE and managed.url is not None:
         yield (*place, "url"), f"expected no url: the catalogue tells where {managed.provider}'s own hosts answer"
-
-
-def _regions(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
-    yield ("region",), spec.region
-    for section in ("keys", "backup", "logs"):
-        if region := getattr(spec, section).region:
-            yield (section, "region"), region
-    for index, region in enumerate(spec.keys.replicas):
-        yield ("keys", "replicas", index), region
 
 
 def _country(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:

@@ -260,6 +260,15 @@ class FabricSpec(_Section):
         """The candidate whose model server the fabric runs itself; a stack has one at most."""
         return next((found for _, found in self.candidates() if found.hosted), None)
 
+    def regions(self) -> Iterator[tuple[Place, str]]:
+        """Every region that a section names, and where it stands; the models' are their candidates' own."""
+        yield ("region",), self.region
+        for section, placed in (("keys", self.keys), ("backup", self.backup), ("logs", self.logs)):
+            if placed.region:
+                yield (section, "region"), placed.region
+        for index, region in enumerate(self.keys.replicas):
+            yield ("keys", "replicas", index), region
+
     def candidates(self) -> Iterator[tuple[Place, Candidate]]:
         """Every candidate of every model class, and where it stands."""
         for name, model_class in self.models.items():
