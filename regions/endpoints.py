@@ -77,7 +77,7 @@ def servings(
 def guardrail(catalogue: Catalogue, profile: str, called: str) -> tuple[Country, ...]:
     """Where a guardrail profile (id or ARN) may evaluate text when it is called at ``called``; ``UnknownServing``."""
     if profile.startswith("arn:"):
-        profile, called = _from_arn(catalogue, profile, ("guardrail-profile",))
+        _, profile, called = _from_arn(catalogue, profile, ("guardrail-profile",))
     found = catalogue.guardrails.get(profile)
     if found is None:
         raise _unknown("no guardrail profile", profile, catalogue.guardrails)
@@ -90,19 +90,24 @@ def guardrail(catalogue: Catalogue, profile: str, called: str) -> tuple[Country,
 
 def _bedrock(catalogue: Catalogue, model: str, called: str, via: str | None) -> tuple[str, str, str]:
     """Model without prefix, region and way."""
+    kind = ""
     if model.startswith("arn:"):
-        model, called = _from_arn(catalogue, model, ("inference-profile", "foundation-model"))
+        kind, model, called = _from_arn(catalogue, model, ("inference-profile", "foundation-model"))
     models = catalogue.models[BEDROCK]
     prefix, _, rest = model.partition(".")
+    if kind == "inference-profile" and model in models:
+        raise UnknownServing(f"{BEDROCK}: an inference profile has a prefix, {model!r} has none")
     if model in models or rest not in models:
         return model, called, via or IN_REGION
+    if kind == "foundation-model":
+        raise UnknownServing(f"{BEDROCK}: a foundation model has no prefix, {model!r} has")
     if via not in (None, prefix):
         raise UnknownServing(f"{BEDROCK}: {model} is called by way {prefix!r}, not {via!r}")
     return rest, called, prefix
 
 
-def _from_arn(catalogue: Catalogue, arn: str, kinds: tuple[str, ...]) -> tuple[str, str]:
-    """Id and region of an ARN of one of the kinds."""
+def _from_arn(catalogue: Catalogue, arn: str, kinds: tuple[str, ...]) -> tuple[str, str, str]:
+    """Kind, id and region of an ARN of one of the kinds."""
     found = _ARN.fullmatch(arn)
     if found is None or found["kind"] not in kinds:
         raise UnknownServing(f"{BEDROCK}: expected an ARN of {' or '.join(kinds)}, got {arn!r}")
@@ -111,7 +116,7 @@ def _from_arn(catalogue: Catalogue, arn: str, kinds: tuple[str, ...]) -> tuple[s
         raise _unknown("no region", found["region"], catalogue.regions)
     if region.partition != found["partition"]:
         raise UnknownServing(f"{found['region']} is in partition {region.partition}, not {found['partition']}: {arn}")
-    return found["id"], found["region"]
+    return found["kind"], found["id"], found["region"]
 
 
 def _only_way(catalogue: Catalogue, provider: str, model: str, called: str) -> str:
