@@ -3,7 +3,7 @@
 Checked here is what the types cannot tell: names that nobody declares, and sections that the platform does not have.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def spec_in(document: Document, catalogue: Catalogue) -> FabricSpec:
     )
 
 
-def document_of(path: Path, read: Mapping[str, Any] | None) -> Document:
+def document_of(path: Path, read: Any) -> Document:
     """What Pulumi ``read`` (``None``: no fabric) as a stack file, whose lines are told where ``path`` shows them.
 
     Pulumi does not say which file it read: under ``--config-file`` it is another one than ``path``, which then may not

@@ -38,11 +38,18 @@ def hosted_name(hosted: Hosted) -> str:
     return hosted.weights or (hosted.gguf.stem if hosted.gguf else "")
 
 
+def any_translated(spec: FabricSpec, catalogue: Catalogue) -> bool:
+    """Whether a candidate's provider does not speak OpenAI's format."""
+    managed = (candidate.managed for _, candidate in spec.candidates())
+    return any(found and catalogue.providers[found.provider].protocol is Protocol.TRANSLATED for found in managed)
+
+
 def signal_values(catalogue: Catalogue, serving: Serving) -> tuple[str, ...]:
     """What the provider's signal may say of an answer that was made where it may be; sorted, () for no signal.
 
     Azure's header names a region, and any of the partition will do that stands in one of the serving's countries.
-    Anthropic's usage names a geography, which is a way of the catalogue: any will do that reaches no further.
+    Anthropic's usage names a geography, which is a way of the catalogue: any will do that reaches no further. A model
+    that offers no choice of one names none.
     """
     provider = catalogue.providers[serving.provider]
     if provider.signal is Signal.REGION_HEADER:
@@ -50,8 +57,9 @@ def signal_values(catalogue: Catalogue, serving: Serving) -> tuple[str, ...]:
         regions = {name: at for name, at in catalogue.regions.items() if at.partition == partition}
         return tuple(sorted(name for name, at in regions.items() if at.country in serving.countries))
     if provider.signal is Signal.INFERENCE_GEO:
-        ways = servings(catalogue, provider=serving.provider, model=serving.model, called=serving.called)
-        return tuple(sorted(way.via for way in ways if set(way.countries) <= set(serving.countries)))
+        ways = [*servings(catalogue, provider=serving.provider, model=serving.model, called=serving.called)]
+        inside = [way.via for way in ways if set(way.countries) <= set(serving.countries)]
+        return tuple(sorted(inside)) if len(ways) > 1 else ()
     return ()
 
 
@@ -87,6 +95,7 @@ def _given(server: ModelServer) -> dict[str, Any]:
 
 def _managed(catalogue: Catalogue, managed: Managed, serving: Serving) -> dict[str, Any]:
     provider = catalogue.providers[managed.provider]
+    values = signal_values(catalogue, serving)
     direct = f"https://{serving.called}/v1" if provider.protocol is Protocol.OPENAI else None
     return {
         "protocol": provider.protocol,
@@ -96,7 +105,7 @@ def _managed(catalogue: Catalogue, managed: Managed, serving: Serving) -> dict[s
         "via": serving.via,
         "upstream_model": managed.model,
         "countries": serving.countries,
-        "signal": provider.signal,
-        "signal_values": signal_values(catalogue, serving),
+        "signal": provider.signal if values else None,
+        "signal_values": values,
         "credential": managed.credential,
     }

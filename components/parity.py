@@ -83,6 +83,18 @@ class NotSupported(Exception):
     """A capability that the platform does not have was asked for; the message names both and the reason."""
 
 
+def require_all(platform: str) -> None:
+    """Raises ``NotSupported`` with every capability of a fabric that the platform does not have."""
+    needed = [capability for capability, found in _LOCAL.items() if not isinstance(found, Unsupported)]
+    reasons = [
+        f"{capability} on {platform}: {found.reason}"
+        for capability in needed
+        if isinstance(found := parity(capability, platform), Unsupported)
+    ]
+    if reasons:
+        raise NotSupported("; ".join(reasons) + ". Take a platform that has them: components/parity.py lists them")
+
+
 def implementation(contract: type[Contract], platform: str) -> type[Contract]:
     """The class that meets ``contract`` on ``platform``; only that platform's module is imported.
 

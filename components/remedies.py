@@ -75,4 +75,6 @@ def _relax(legs: list[Leg], regime: str, spec: FabricSpec, catalogue: Catalogue)
     classes = {data_class for leg in legs for data_class in leg.data_classes}
     if found is None or found.transfer_mode is TransferMode.NONE or classes <= set(found.fixed):
         return ""
+    if not {leg.purpose for leg in legs} <= set(found.relaxed):
+        return ""
     return f"; or record a relaxation of {regime} in {shown(('residency', 'relaxations'))}"

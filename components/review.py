@@ -5,7 +5,7 @@ legal advice.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib import import_module
@@ -74,7 +74,7 @@ def review(path: Path, catalogue: Catalogue, on: date) -> StackReview:
     return _reviewed(document, stack, catalogue, on)
 
 
-def review_read(path: Path, read: Mapping[str, Any] | None, stack: str, catalogue: Catalogue, on: date) -> StackReview:
+def review_read(path: Path, read: Any, stack: str, catalogue: Catalogue, on: date) -> StackReview:
     """The review of what Pulumi ``read`` for a stack, most probably from ``path``; raises ``SpecError`` as above."""
     return _reviewed(document_of(path, read), stack, catalogue, on)
 

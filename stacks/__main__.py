@@ -1,27 +1,30 @@
-"""The Pulumi program: read the stack file, compile its Boundary, and only then build the fabric it asks for."""
+"""The Pulumi program: review the stack file, and only then build the fabric it asks for."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
 
 import pulumi
 
 from components.fabric import Fabric
 from components.model_host.weights import WeightsMissing, weights_of
 from components.naming import stack_file, stack_home
-from components.parity import NotSupported
+from components.parity import NotSupported, require_all
 from components.publish import Ground
-from components.spec import FabricSpec, ResidencyRefused, SpecError, load_spec, parse_spec
-from regions.boundary import ResidencyError
+from components.review import refusal, review_read
+from components.spec import SpecError
 from regions.catalogue import CatalogueError, load_catalogue
 
-REFUSALS = (SpecError, ResidencyRefused, ResidencyError, CatalogueError, NotSupported, WeightsMissing)
+REFUSALS = (SpecError, CatalogueError, NotSupported, WeightsMissing)
 
 
 def main() -> None:
     """Register the whole stack, or nothing of it: what is refused is refused before the first resource."""
     stack = pulumi.get_stack()
     try:
-        spec = read_spec(stack)
-        catalogue = load_catalogue()
-        ground = Ground(stack, spec, spec.boundary(catalogue), catalogue)
-        weights = weights_of(spec, catalogue)
+        ground = ground_of(stack)
+        require_all(ground.spec.platform)
+        weights = weights_of(ground.spec, ground.catalogue)
     except REFUSALS as refused:
         raise pulumi.RunError(str(refused)) from refused
     home = stack_home(stack)
@@ -32,13 +35,22 @@ def main() -> None:
     pulumi.export("home", str(home))
 
 
-def read_spec(stack: str) -> FabricSpec:
-    """What Pulumi read from the stack file, which is another one under ``--config-file``."""
-    path = stack_file(stack)
-    found = pulumi.Config("loomstead").get_object("fabric")
-    if found is None or not path.exists():
-        return load_spec(path)
-    return parse_spec(found, path)
+def ground_of(stack: str) -> Ground:
+    """What Pulumi read of the stack, once review has nothing against it; raises ``RunError`` with all that it has."""
+    catalogue = load_catalogue()
+    reviewed = review_read(stack_file(stack), fabric_read(), stack, catalogue, datetime.now(UTC).date())
+    if reviewed.open or reviewed.spec is None or reviewed.boundary is None:
+        raise pulumi.RunError(refusal(reviewed))
+    return Ground(stack, reviewed.spec, reviewed.boundary, catalogue)
+
+
+def fabric_read() -> Any:
+    """The object under ``loomstead:fabric``, ``None`` where there is none, as text where it is no object."""
+    text = pulumi.Config("loomstead").get("fabric")
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return text
 
 
 main()

@@ -10,7 +10,8 @@ from pulumi import Input
 class GatewayArgs(TypedDict):
     """``stack``, ``region``: what the Manifest must be for. ``manifest``, ``manifest_key``: files. ``secrets``: folder.
 
-    ``revision``: another one restarts both processes. ``after``: what must be there before they start.
+    ``credentials``: folder of those for models. ``translator``: whether some are called by way of LiteLLM.
+    ``revision``: another one restarts the processes. ``after``: what must be there before they start.
     """
 
     home: Input[str]
@@ -20,6 +21,8 @@ class GatewayArgs(TypedDict):
     manifest: Input[str]
     manifest_key: Input[str]
     secrets: Input[str]
+    credentials: str
+    translator: bool
     revision: Input[str]
     after: Sequence[pulumi.Resource]
 

@@ -1,23 +1,38 @@
-"""The gateway and the worker as processes on this machine."""
+"""The gateway, the worker and, where a model needs one, the translator as processes on this machine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 from pulumi import Input
 
 from components.gateway.contract import Gateway, GatewayArgs
-from components.local.process import Process, Ready
+from components.local.process import Process, ProcessArgs, Ready
 from components.local.program import PYTHON
+
+LOADING_SECONDS = 120
+"""LiteLLM alone takes about five on a machine with nothing else to do."""
+TRANSLATOR_SOCKET = "translator.sock"
+"""In the home, every process's working folder: a relative path is never too long for a Unix socket."""
 
 
 class LocalGateway(Gateway):
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
         self.url = pulumi.Output.format("http://127.0.0.1:{0}", args["port"])
+        checkpoints = pulumi.Output.concat(args["home"], "/checkpoints")
+        models: dict[str, Input[str]] = {"LOOMSTEAD_CREDENTIALS": args["credentials"]}
+        after = list(args["after"])
+        if args["translator"]:
+            models["LOOMSTEAD_TRANSLATOR"] = TRANSLATOR_SOCKET
+            loaded: Ready = {"log": "translator ready"}
+            after.append(self._process(name, "translator", args, models, loaded, after, ready_seconds=LOADING_SECONDS))
+        own: dict[str, Input[str]] = {"LOOMSTEAD_SECRETS": args["secrets"], "LOOMSTEAD_CHECKPOINTS": checkpoints}
+        answers: Ready = {"http": pulumi.Output.concat(self.url, "/readyz")}
         gateway = self._process(
-            name, "gateway", args, {"http": pulumi.Output.concat(self.url, "/readyz")}, [args["port"]], args["after"]
+            name, "gateway", args, {**own, **models}, answers, after, ports=[args["port"]], folder=checkpoints
         )
-        self._process(name, "worker", args, {"log": "worker ready"}, [], [gateway])
+        self._process(name, "worker", args, own, {"log": "worker ready"}, [gateway], folder=checkpoints)
         self.register_outputs({"url": self.url})
 
     def _process(
@@ -25,30 +40,28 @@ class LocalGateway(Gateway):
         name: str,
         process: str,
         args: GatewayArgs,
+        own: Mapping[str, Input[str]],
         ready: Ready,
-        ports: Sequence[Input[int]],
         after: Sequence[pulumi.Resource],
+        **more: Any,
     ) -> Process:
-        checkpoints = pulumi.Output.concat(args["home"], "/checkpoints")
-        return Process(
-            f"{name}-{process}",
-            {
-                "home": args["home"],
-                "process": process,
-                "argv": [PYTHON, "-m", f"runtime.{process}"],
-                "environment": {
-                    "LOOMSTEAD_STACK": args["stack"],
-                    "LOOMSTEAD_REGION": args["region"],
-                    "LOOMSTEAD_MANIFEST": args["manifest"],
-                    "LOOMSTEAD_MANIFEST_KEY": args["manifest_key"],
-                    "LOOMSTEAD_SECRETS": args["secrets"],
-                    "LOOMSTEAD_CHECKPOINTS": checkpoints,
-                    "PYTHONUNBUFFERED": "1",
-                },
-                "ports": ports,
-                "ready": ready,
-                "revision": args["revision"],
-                "folder": checkpoints,
+        """``own``: variables beyond those that say what is published. ``more``: of ``ProcessArgs``."""
+        described: ProcessArgs = {
+            "home": args["home"],
+            "process": process,
+            "argv": [PYTHON, "-m", f"runtime.{process}"],
+            "environment": {
+                "LOOMSTEAD_STACK": args["stack"],
+                "LOOMSTEAD_REGION": args["region"],
+                "LOOMSTEAD_MANIFEST": args["manifest"],
+                "LOOMSTEAD_MANIFEST_KEY": args["manifest_key"],
+                "PYTHONUNBUFFERED": "1",
+                **own,
             },
-            pulumi.ResourceOptions(parent=self, depends_on=[*after]),
-        )
+            "ports": [],
+            "ready": ready,
+            "revision": args["revision"],
+            **more,
+        }
+        options = pulumi.ResourceOptions(parent=self, depends_on=[*after])
+        return Process(f"{name}-{process}", described, options)

@@ -11,7 +11,7 @@ COMMANDS = {
     "up": "fabric:up",
     "down": "fabric:down",
     "status": "status:status",
-    "review": "review:review",
+    "review": "review:review_command",
     "agent": "agents:agents",
     "task": "tasks:tasks",
     "trace": "tasks:trace",

@@ -4,15 +4,19 @@ import os
 import shlex
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from components.naming import REPOSITORY
+from components.parity import require_all
 from components.postgres import server
-from components.spec import FabricSpec, load_spec, schema_text
+from components.review import refusal, review
+from components.spec import FabricSpec, schema_text
 from regions.catalogue import SCHEMA_PATH as CATALOGUE_SCHEMA
+from regions.catalogue import load_catalogue
 from regions.catalogue import schema_text as catalogue_schema
 from runtime.agents.definition import schema_text as agent_schema
 from scripts.cli.agents import deploy_definition
@@ -41,7 +45,7 @@ def up(
 ) -> None:
     """Raise the fabric with `pulumi up`; where it has the demo, deploy the agent and send it a first mail."""
     place = Place.of(stack, config_file)
-    spec = load_spec(place.stack_file)
+    spec = _reviewed(place)  # refused now, not after a gigabyte was fetched
     with alone(place, "up"):
         started = time.monotonic()
         Pulumi(_engine(spec), place).up()
@@ -92,6 +96,15 @@ def schema() -> None:
     ):
         path.write_text(text)
         console.print(os.path.relpath(path))
+
+
+def _reviewed(place: Place) -> FabricSpec:
+    """The stack's spec; raises ``CommandError`` with all that review has against it, and ``NotSupported``."""
+    reviewed = review(place.stack_file, load_catalogue(), datetime.now(UTC).date())
+    if reviewed.open or reviewed.spec is None:
+        raise CommandError(refusal(reviewed))
+    require_all(reviewed.spec.platform)
+    return reviewed.spec
 
 
 def _engine(spec: FabricSpec | None = None) -> Engine:

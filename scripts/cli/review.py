@@ -1,3 +1,196 @@
-"""Review."""
-def review() -> None:
-    """x"""
+"""Review of stack files: no credentials, no network, no Pulumi, and nothing loaded that it does not need."""
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from components.checks import CHECKS, check_of
+from components.naming import REPOSITORY
+from components.review import StackReview, review
+from regions.boundary import told
+from regions.catalogue import HOST, Catalogue, load_catalogue
+from regions.expectations import nearest
+from regions.findings import Finding, Waiver, lapse
+from regions.residency import Purpose
+
+NOT_LEGAL_ADVICE = "Not legal advice."
+FINDINGS = 2
+"""Exit code where something was found; a review that could not be had ends with 1."""
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    HTML = "html"
+
+
+def review_command(
+    stacks: Annotated[
+        list[str] | None, typer.Argument(metavar="[STACK|FILE]…", help="None: every stack of this repository.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.TEXT,
+    output: Annotated[Path | None, typer.Option(help="Write to this file.", dir_okay=False)] = None,
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day to review as of; none: today.")
+    ] = None,
+    explain: Annotated[str | None, typer.Option(metavar="RULE", help="Explain a rule and review nothing.")] = None,
+) -> None:
+    """Say what is wrong with stack files, and where. Exit code 2 when something is."""
+    catalogue = load_catalogue()
+    if explain is not None:
+        _write(explained(explain, catalogue), output)
+        return
+    day = on.date() if on else datetime.now(UTC).date()
+    reviews = [review(path, catalogue, day) for path in _files(stacks or [])]
+    _write(_rendered(form, reviews, catalogue, day), output)
+    if any(one.open for one in reviews):
+        raise typer.Exit(FINDINGS)
+
+
+def as_text(reviews: Sequence[StackReview], catalogue: Catalogue, on: date) -> str:
+    """By stack, then by rule; the line is that in the stack file."""
+    lines = [line for one in reviews for line in _stack_lines(one, on)]
+    newest = max(source.as_of for source in catalogue.sources.values())
+    counts = _summary(reviews)
+    return "\n".join(
+        [
+            *lines,
+            f"{counts['stacks']} stacks, {counts['open']} findings open, {counts['waived']} waived. "
+            f"Catalogue of {newest}, {catalogue.digest[:19]}; reviewed as of {on}. {NOT_LEGAL_ADVICE}",
+        ]
+    )
+
+
+def as_json(reviews: Sequence[StackReview]) -> str:
+    """The findings with all that is known of them, and their counts."""
+    stacks = [
+        {"stack": one.stack, "digest": one.digest, "findings": [_plain(finding) for finding in one.findings]}
+        for one in reviews
+    ]
+    return json.dumps({"stacks": stacks, "summary": _summary(reviews)}, indent=2, ensure_ascii=False)
+
+
+def explained(rule: str, catalogue: Catalogue) -> str:
+    """What a rule is, why it is, and what to do; raises ``typer.BadParameter`` for one that there is not."""
+    if check := check_of(rule, catalogue):
+        lines = [f"{rule} ({check.severity}): {check.title}", "", check.why, *_regime(rule, catalogue)]
+        lines += ["", f"Remedy: {check.remedy}"]
+        lines += [f"A waiver may answer for it: {'yes' if check.waivable else 'no'}."]
+        return "\n".join(lines)
+    rules = import_module("regions.rules").RULES
+    if found := rules.get(rule):
+        return "\n".join(
+            [
+                f"{found.id} ({found.severity}): {found.title}",
+                "",
+                f"{found.trap} On {', '.join(found.types)}.",
+                "",
+                f"Remedy: {found.remedy}",
+                f"Source: {found.source}",
+                "A waiver may answer for it: yes.",
+            ]
+        )
+    known = [*(row.id for row in CHECKS), *(f"{name}/{purpose}" for name in catalogue.regimes for purpose in Purpose)]
+    known += rules
+    raise typer.BadParameter(f"there is no rule {rule!r}{nearest(rule, known)}; rules: {', '.join(known)}")
+
+
+def _regime(rule: str, catalogue: Catalogue) -> Iterator[str]:
+    name, _, tail = rule.partition("/")
+    regime = catalogue.regimes.get(name)
+    if regime is None:
+        return
+    source = catalogue.sources[regime.source]
+    yield from ("", f"{name}: {regime.title}")
+    for purpose in [tail] if tail in tuple(Purpose) else Purpose:
+        terms = getattr(regime, purpose)
+        yield f"  {purpose}: {', '.join(terms)} ({told(sorted(catalogue.expand(terms, HOST)))})"
+    for platform, partitions in regime.partitions.items():
+        yield f"  partitions of {platform}: {', '.join(partitions) or 'none'}"
+    yield f"  custody of keys: {', '.join(regime.custody)}"
+    yield f"  relaxed by: {regime.transfer_mode}; requires: {', '.join(regime.require) or 'no document'}"
+    yield f"  {source.title} (as of {source.as_of}, {source.confidence})"
+
+
+def _files(names: Sequence[str]) -> list[Path]:
+    """Stack files by name or path, as short as they can be called from here."""
+    folder = REPOSITORY / "stacks"
+    if not names:
+        return [_shortest(path) for path in sorted(folder.glob("Pulumi.*.yaml"))]
+    named = {name: folder / f"Pulumi.{name}.yaml" for name in names}
+    return [_shortest(named[name]) if named[name].is_file() else Path(name) for name in names]
+
+
+def _shortest(path: Path) -> Path:
+    return min((path, Path(os.path.relpath(path))), key=lambda one: len(str(one)))
+
+
+def _rendered(form: Format, reviews: Sequence[StackReview], catalogue: Catalogue, on: date) -> str:
+    match form:
+        case Format.TEXT:
+            return as_text(reviews, catalogue, on)
+        case Format.JSON:
+            return as_json(reviews)
+        case Format.SARIF:
+            return import_module("scripts.report.sarif").render(reviews, on)
+    return import_module("scripts.report.html").render(reviews, catalogue, on)
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text.rstrip("\n") + "\n")
+    else:
+        output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+
+
+def _stack_lines(one: StackReview, on: date) -> Iterator[str]:
+    state = "clean" if not one.open else f"{len(one.open)} findings"
+    boundary = f", Boundary {one.digest[:19]}" if one.digest else ""
+    yield f"{one.stack} ({one.file}): {state}{boundary}"
+    for rule, findings in groupby(sorted(one.open, key=lambda finding: finding.rule), lambda finding: finding.rule):
+        yield f"  {rule}"
+        for finding in findings:
+            at = f"{finding.location.file}:{finding.location.line}" if finding.location else one.file
+            yield f"    {at}: {finding.resource}"
+            yield f"      {finding.message}"
+            yield f"      → {finding.remedy}"
+    for waiver in one.waivers:
+        yield f"  waiver: {_waiver(waiver, on)}"
+    yield ""
+
+
+def _waiver(waiver: Waiver, on: date) -> str:
+    holds = lapse(waiver.expires, on) or f"until {waiver.expires}"
+    return f"{waiver.rule} at {waiver.resource}: approved by {waiver.approver}, {holds}: {waiver.reason}"
+
+
+def _summary(reviews: Sequence[StackReview]) -> dict[str, Any]:
+    findings = [finding for one in reviews for finding in one.findings]
+    rules = Counter(finding.rule for finding in findings if finding.waiver is None)
+    return {
+        "stacks": len(reviews),
+        "findings": len(findings),
+        "open": sum(rules.values()),
+        "waived": len(findings) - sum(rules.values()),
+        "waivers": sum(len(one.waivers) for one in reviews),
+        "rules": dict(sorted(rules.items())),
+    }
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    waiver = finding.waiver.model_dump(mode="json") if finding.waiver else None
+    location = asdict(finding.location) if finding.location else None
+    names = ("rule", "severity", "resource", "property", "value", "countries", "message", "remedy")
+    return {**{name: getattr(finding, name) for name in names}, "location": location, "waiver": waiver}
