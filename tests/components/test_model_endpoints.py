@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from components.loading import load_spec
 from components.model_endpoints import model_endpoints, signal_values
 from components.naming import REPOSITORY
-from components.spec import FabricSpec, load_spec
+from components.spec import FabricSpec
 from regions.catalogue import Catalogue, Kind, Protocol, Signal, load_catalogue
 from regions.endpoints import UnknownServing, serving, servings
 from regions.manifest import ModelEndpoint
@@ -97,6 +98,12 @@ def test_what_the_catalogue_does_not_know_is_not_published() -> None:
 def test_anthropics_geographies_are_inside_only_where_they_reach_no_further(catalogue: Catalogue) -> None:
     assert managed("anthropic", "claude-opus-4-8", "api.anthropic.com", sku="us").signal_values == ("us",)
     assert managed("anthropic", "claude-opus-4-8", "api.anthropic.com", sku="global").signal_values == ("global", "us")
+
+
+def test_a_model_without_a_choice_of_geography_is_not_judged_by_one() -> None:
+    model = managed("anthropic", "claude-opus-4-5-20251101", "api.anthropic.com")
+
+    assert (model.via, model.signal, model.signal_values) == ("global", None, ())
 
 
 def test_every_signalled_region_of_azure_stands_in_the_countries_of_the_serving(catalogue: Catalogue) -> None:

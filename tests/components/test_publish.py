@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from components.keys.local import SecretFilesProvider
+from components.loading import load_spec
 from components.local.manifest_file import ManifestFileProvider
 from components.naming import REPOSITORY
 from components.publish import Ground, build
-from components.spec import Platform, load_spec
+from components.spec import Platform
 from regions.boundary import compile_boundary
 from regions.catalogue import load_catalogue
 from regions.signature import SignatureError, verify_manifest

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from components.loading import load_spec
 from components.model_host.weights import WeightsMissing, weights_of
 from components.naming import REPOSITORY
-from components.spec import FabricSpec, load_spec
+from components.spec import FabricSpec
 from regions.catalogue import load_catalogue
 
 NAME = "qwen2.5-coder-1.5b-instruct-q4_k_m"
