@@ -328,6 +328,8 @@ def _objections(
         yield "regime", f"{name} is never relaxed"
     elif regime.transfer_mode is TransferMode.ADEQUACY and relaxation.basis is Basis.DOCUMENTED:
         yield "basis", f"{name} is relaxed to countries with an adequacy decision only"
+    for purpose in sorted(set(relaxation.purposes) - set(regime.relaxed)):
+        yield "purposes", f"{name} is never relaxed for {purpose}"
     for fixed in sorted(set(regime.fixed) & set(relaxation.data_classes)):
         yield "data_classes", f"{name} is never relaxed for {fixed} data"
     if relaxation.basis is Basis.ADEQUACY:

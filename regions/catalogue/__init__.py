@@ -216,14 +216,14 @@ class Catalogue(Facts):
         ]
 
     def telemetry_countries(self, name: str, home: Country) -> tuple[Country, ...] | None:
-        """Where a host keeps what it is sent, for a stack in ``home``; ``None`` where no fact says so.
+        """Where a host keeps what it is sent, for a stack in ``home``; ``None`` where no fact says so of just it."""
+        found = self.telemetry.get(name)
+        return None if found is None else tuple(sorted(self.expand(found.countries, home)))
 
-        The longest name of ``telemetry`` that the host ends with decides.
-        """
-        names = [known for known in self.telemetry if name == known or name.endswith(f".{known}")]
-        if not names:
-            return None
-        return tuple(sorted(self.expand(self.telemetry[max(names, key=len)].countries, home)))
+    def telemetry_site(self, name: str) -> str | None:
+        """The known host above a host, which may, like a vendor's other sites, be in another country."""
+        above = [known for known in self.telemetry if name.endswith(f".{known}")]
+        return max(above, key=len, default=None)
 
 
 def read_catalogue(folder: Path) -> Catalogue:

@@ -13,6 +13,10 @@ PlaceTerm = Annotated[str, Field(pattern=r"^([A-Z]{2}|[a-z][a-z0-9-]*)$", exampl
 """A region, a set of regions, a country, a group of countries, ``self`` (where it is called) or ``anywhere``."""
 RegionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", examples=["eu-central-1"])]
 
+PurposeName = Literal["rest", "process", "logs", "backup", "keys"]
+PURPOSES: tuple[PurposeName, ...] = ("rest", "process", "logs", "backup", "keys")
+"""The fields of a regime, which are also ``regions.residency.Purpose``."""
+
 HOST = "host"
 SELF = "self"
 ANYWHERE = "anywhere"
@@ -89,8 +93,9 @@ class Evidence(StrEnum):
 class Regime(Cited):
     """Where each purpose may happen under a regime, as configurable default, often stricter than the law.
 
-    ``fixed``: data classes that no relaxation reaches. ``partitions``: by platform, the only ones that will do; none
-    for an empty list, any for a platform that is not there.
+    ``relaxed``: the purposes that a relaxation may name. ``fixed``: data classes that no relaxation reaches.
+    ``partitions``: by platform, the only ones that will do; none for an empty list, any for a platform that is not
+    there.
     """
 
     title: str
@@ -103,6 +108,7 @@ class Regime(Cited):
     require: tuple[Evidence, ...] = ()
     custody: tuple[Custody, ...] = tuple(Custody)
     partitions: dict[str, tuple[str, ...]] = {}
+    relaxed: tuple[PurposeName, ...] = PURPOSES
     fixed: tuple[str, ...] = ()
 
 
@@ -250,13 +256,3 @@ class Facts(Frozen):
     gpus: dict[str, GpuFamily]
     telemetry: dict[str, TelemetryHost]
     weights: dict[str, Weights]
-
-
-PURPOSES: tuple[Literal["rest", "process", "logs", "backup", "keys"], ...] = (
-    "rest",
-    "process",
-    "logs",
-    "backup",
-    "keys",
-)
-"""The fields of a regime, which are also ``regions.boundary.Purpose``."""

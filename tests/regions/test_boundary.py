@@ -221,6 +221,11 @@ def test_an_adequacy_decision_holds_where_the_stack_stands(regime: str, host: st
             "name what shows that it applies",
         ),
         (
+            "in-dpdp",
+            relaxation(regime="in-dpdp", purposes=[Purpose.PROCESS, Purpose.REST]),
+            "in-dpdp is never relaxed for rest",
+        ),
+        (
             "ae-pdpl",
             relaxation(regime="ae-pdpl", data_classes=[DataClass.HEALTH]),
             "ae-pdpl is never relaxed for health data",
