@@ -12,6 +12,8 @@ COMMANDS = {
     "down": "fabric:down",
     "status": "status:status",
     "review": "review:review_command",
+    "evidence": "evidence:evidence",
+    "regions": "regions:regions",
     "agent": "agents:agents",
     "task": "tasks:tasks",
     "trace": "tasks:trace",

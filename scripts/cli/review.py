@@ -53,7 +53,7 @@ def review_command(
         _write(explained(explain, catalogue), output)
         return
     day = on.date() if on else datetime.now(UTC).date()
-    reviews = [review(path, catalogue, day) for path in _files(stacks or [])]
+    reviews = [review(path, catalogue, day) for path in stack_files(stacks or [])]
     _write(_rendered(form, reviews, catalogue, day), output)
     if any(one.open for one in reviews):
         raise typer.Exit(FINDINGS)
@@ -124,7 +124,7 @@ def _regime(rule: str, catalogue: Catalogue) -> Iterator[str]:
     yield f"  {source.title} (as of {source.as_of}, {source.confidence})"
 
 
-def _files(names: Sequence[str]) -> list[Path]:
+def stack_files(names: Sequence[str]) -> list[Path]:
     """Stack files by name or path, as short as they can be called from here."""
     folder = REPOSITORY / "stacks"
     if not names:

@@ -1,0 +1,1 @@
+"""What people and auditors get from a review: SARIF, a report to read, a picture of the flows, signed evidence."""
