@@ -122,7 +122,9 @@ def _models(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
             countries, unknown = guardrail(catalogue, profile, spec.region), None
         except UnknownServing as error:
             countries, unknown = (), str(error)
-        yield _leg(spec, key, f"guardrail {profile}", Purpose.PROCESS, profile, countries, unknown=unknown)
+        fact = catalogue.guardrails.get(profile)
+        source = fact.source if fact else None
+        yield _leg(spec, key, f"guardrail {profile}", Purpose.PROCESS, profile, countries, source, unknown)
 
 
 def _model(spec: FabricSpec, catalogue: Catalogue, key: Place, candidate: Candidate) -> Leg:
@@ -188,7 +190,8 @@ def _to_host(spec: FabricSpec, catalogue: Catalogue, key: Place, subject: str, t
     if not countries:
         unknown = f"the catalogue does not know where {host} keeps what it is sent: name its countries"
         return _leg(spec, key, subject, Purpose.LOGS, host, (), unknown=unknown)
-    return _leg(spec, key, subject, Purpose.LOGS, host, countries)
+    fact = catalogue.telemetry.get(host)
+    return _leg(spec, key, subject, Purpose.LOGS, host, countries, source=fact.source if fact else None)
 
 
 def host_of(url: str) -> str:
