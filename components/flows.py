@@ -70,14 +70,18 @@ def _leg(
 
 
 def _stack(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
-    key = ("region",) if spec.country is None else ("country",)
     for purpose in (Purpose.REST, Purpose.PROCESS):
-        yield _in_region(spec, catalogue, key, "the stack", purpose, spec.region)
+        yield _in_region(spec, catalogue, _home(spec), "the stack", purpose, spec.region)
+
+
+def _home(spec: FabricSpec) -> Place:
+    """The key that decides where all is that names no region of its own."""
+    return ("region",) if spec.country is None else ("country",)
 
 
 def _backups(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
     region = spec.backup.region or spec.region
-    key = ("backup", "region") if spec.backup.region else ("region",)
+    key = ("backup", "region") if spec.backup.region else _home(spec)
     yield _in_region(spec, catalogue, key, "backups", Purpose.BACKUP, region)
     if spec.backup.redundancy is Redundancy.GEO:
         found = catalogue.regions.get(region)
@@ -92,14 +96,14 @@ def _backups(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
 
 def _keys(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
     region = spec.keys.region or spec.region
-    key: Place = ("keys", "region") if spec.keys.region else ("region",)
+    key = ("keys", "region") if spec.keys.region else _home(spec)
     yield _in_region(spec, catalogue, key, "keys", Purpose.KEYS, region)
     for index, replica in enumerate(spec.keys.replicas):
         yield _in_region(spec, catalogue, ("keys", "replicas", index), "key replica", Purpose.KEYS, replica)
 
 
 def _logs(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
-    key = ("logs", "region") if spec.logs.region else ("region",)
+    key = ("logs", "region") if spec.logs.region else _home(spec)
     yield _in_region(spec, catalogue, key, "logs", Purpose.LOGS, spec.logs.region or spec.region)
     for name, sink in spec.logs.sinks.items():
         yield _to_host(spec, catalogue, ("logs", "sinks", name), f"log sink {name}", sink)
@@ -141,7 +145,7 @@ def _model(spec: FabricSpec, catalogue: Catalogue, key: Place, candidate: Candid
     if candidate.endpoint:
         return _endpoint((*key, "endpoint"), subject, candidate.endpoint, classes, catalogue)
     country = country_of(spec, catalogue)
-    return Leg((*key, "hosted"), subject, Purpose.PROCESS, spec.region, (country,) if country else (), classes)
+    return Leg(_home(spec), subject, Purpose.PROCESS, spec.region, (country,) if country else (), classes)
 
 
 def _endpoint(
@@ -181,17 +185,22 @@ def _in_region(spec: FabricSpec, catalogue: Catalogue, key: Place, subject: str,
 
 def _to_host(spec: FabricSpec, catalogue: Catalogue, key: Place, subject: str, to: Destination) -> Leg:
     host = host_of(to.url)
-    country = country_of(spec, catalogue)
-    known = (catalogue.telemetry_countries(host, country) or ()) if country else ()
-    site = catalogue.telemetry_site(host)
-    if country and site and to.countries and not known:  # one vendor's host: no better than the vendor's known one
-        known = catalogue.telemetry_countries(site, country) or ()
+    home = country_of(spec, catalogue)
+    known = telemetry_countries(catalogue, host, home) if home and (to.countries or host in catalogue.telemetry) else ()
     countries = tuple(sorted({*known, *(to.countries or ())}))
-    if not countries:
-        unknown = f"the catalogue does not know where {host} keeps what it is sent: name its countries"
-        return _leg(spec, key, subject, Purpose.LOGS, host, (), unknown=unknown)
     fact = catalogue.telemetry.get(host)
-    return _leg(spec, key, subject, Purpose.LOGS, host, countries, source=fact.source if fact else None)
+    source = fact.source if fact else None
+    unknown = None if countries else f"the catalogue does not know where {host} keeps what it is sent: name `countries`"
+    return _leg(spec, key, subject, Purpose.LOGS, host, countries, source, unknown)
+
+
+def telemetry_countries(catalogue: Catalogue, host: str, home: Country) -> tuple[Country, ...]:
+    """Where a vendor's host, or else the known one above it, keeps what it is sent; none where no fact says so.
+
+    Whoever names the countries of an unknown host does not leave those of the known one above it.
+    """
+    name = host if host in catalogue.telemetry else catalogue.telemetry_site(host)
+    return (catalogue.telemetry_countries(name, home) if name else None) or ()
 
 
 def host_of(url: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from components.checks import CHECKS, check_of
-from components.flows import Leg, host_of, legs, model_countries
+from components.flows import Leg, host_of, legs, model_countries, telemetry_countries
 from components.loading import document_of, spec_in
 from components.remedies import remedy
 from components.spec import CONFIG_KEY, FabricSpec, SpecError, country_of
@@ -206,7 +206,7 @@ def _contradictions(spec: FabricSpec, catalogue: Catalogue) -> Iterator[_Found]:
     ]
     for place, sink in sinks:
         if sink.countries and home:
-            known = catalogue.telemetry_countries(host_of(sink.url), home) or ()
+            known = telemetry_countries(catalogue, host_of(sink.url), home)
             named.append(((*place, "countries"), sink.url, sink.countries, known))
     for place, url, countries, known in named:
         left_out = tuple(sorted(set(known) - set(countries)))
