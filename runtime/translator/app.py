@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from runtime.translator.egress import ASKED, Elsewhere, OnlyTo
-from runtime.translator.request import CHAT, COMPLETIONS, EMBEDDINGS, Unanswerable, members
+from runtime.translator.request import Unanswerable, members
 from runtime.translator.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -39,10 +39,10 @@ class Translator:
         self._wires, self._credentials = wires, credentials
         self._client = AsyncHTTPHandler(timeout=TIMEOUT, transport=transport, follow_redirects=False)
 
-    async def ask(self, ask: Ask, body: Any, allowed: frozenset[str], required: str) -> Response:
+    async def ask(self, ask: Ask, body: Any, required: str) -> Response:
         """The answer, or the error, both in OpenAI's format."""
         try:
-            passed = members(body, allowed, required)
+            passed = members(body, required)
             answer = await ask(**passed, **self._arguments(body["model"]))
         except Exception as error:  # noqa: BLE001  LiteLLM lets through whatever a provider's code raises
             return _failed(error)
@@ -76,13 +76,13 @@ def create_app(wires: Mapping[str, Wire], credentials: Mapping[str, str]) -> Sta
     _quiet(transport)
     translator = Translator(wires, credentials, transport)
 
-    def route(path: str, ask: Ask, allowed: frozenset[str], required: str) -> Route:
+    def route(path: str, ask: Ask, required: str) -> Route:
         async def answer(request: Request) -> Response:
             try:
                 body = await request.json()
             except ValueError:
                 return _error(400, "invalid_request_error", "the body is not JSON")
-            return await translator.ask(ask, body, allowed, required)
+            return await translator.ask(ask, body, required)
 
         return Route(path, answer, methods=["POST"])
 
@@ -93,9 +93,9 @@ def create_app(wires: Mapping[str, Wire], credentials: Mapping[str, str]) -> Sta
         await transport.close()
 
     routes = [
-        route("/chat/completions", litellm.acompletion, CHAT, "messages"),
-        route("/completions", litellm.atext_completion, COMPLETIONS, "prompt"),
-        route("/embeddings", litellm.aembedding, EMBEDDINGS, "input"),
+        route("/chat/completions", litellm.acompletion, "messages"),
+        route("/completions", litellm.atext_completion, "prompt"),
+        route("/embeddings", litellm.aembedding, "input"),
         Route("/healthz", _healthz),
     ]
     return Starlette(routes=routes, lifespan=lifespan)

@@ -89,5 +89,4 @@ def fence(hosts: Collection[str]) -> None:
 
 
 def _is_sts(host: str) -> bool:
-    first, _, rest = host.partition(".")
-    return first == "sts" and rest.endswith(("amazonaws.com", "amazonaws.com.cn", "amazonaws.eu"))
+    return host.startswith("sts.") and host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"))

@@ -1,43 +1,14 @@
-"""What of a caller's body reaches LiteLLM: the members of OpenAI's API that say what to answer, and no others.
+"""What of a caller's body reaches LiteLLM: the members of OpenAI's API that change the answer, and no others.
 
-LiteLLM takes a region, an address, a key, a callback or a fallback from the same place as a temperature. So the list
-is of what may pass; the rest is left out, as servers leave out what they do not know (``cache_prompt`` of llama.cpp).
+LiteLLM takes a region, an address, a key, a callback or a fallback from the same place as a temperature. The gateway
+refuses what is not listed; here it is left out, whoever asks.
 """
 
 from typing import Any
 
-CHAT = frozenset(
-    {
-        "frequency_penalty",
-        "logit_bias",
-        "logprobs",
-        "max_completion_tokens",
-        "max_tokens",
-        "messages",
-        "n",
-        "parallel_tool_calls",
-        "presence_penalty",
-        "reasoning_effort",
-        "response_format",
-        "seed",
-        "stop",
-        "stream",
-        "stream_options",
-        "temperature",
-        "tool_choice",
-        "tools",
-        "top_logprobs",
-        "top_p",
-        "user",
-    }
-)
-COMPLETIONS = (CHAT - {"messages", "tools", "tool_choice", "parallel_tool_calls", "response_format"}) | {
-    "best_of",
-    "echo",
-    "prompt",
-    "suffix",
-}
-EMBEDDINGS = frozenset({"dimensions", "encoding_format", "input", "user"})
+from runtime.models.request import OPENAI
+
+PASSED = OPENAI - {"model"}
 
 
 class Unanswerable(Exception):
@@ -48,10 +19,10 @@ class Unanswerable(Exception):
         self.status = status
 
 
-def members(body: Any, allowed: frozenset[str], required: str) -> dict[str, Any]:
+def members(body: Any, required: str) -> dict[str, Any]:
     """Those of the body that may pass; raises ``Unanswerable``."""
     if not isinstance(body, dict) or not isinstance(body.get("model"), str):
         raise Unanswerable(400, "expected a JSON object with `model`, the name of an endpoint")
     if required not in body:
         raise Unanswerable(400, f"expected the member `{required}`")
-    return {name: value for name, value in body.items() if name in allowed}
+    return {name: value for name, value in body.items() if name in PASSED}

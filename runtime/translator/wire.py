@@ -37,8 +37,10 @@ def wires(manifest: Manifest) -> dict[str, Wire]:
         make = _PROVIDERS.get(endpoint.provider or "")
         if make is None or endpoint.region is None:
             wrong.append(f"{endpoint.name}: expected a provider of {', '.join(_PROVIDERS)}, got {endpoint.provider}")
-        else:
-            found[endpoint.name] = make(endpoint, endpoint.region)
+            continue
+        found[endpoint.name] = make(endpoint, endpoint.region)
+        if not found[endpoint.name].host:
+            wrong.append(f"{endpoint.name}: expected a url, the base of its resource")
     if wrong:
         raise StartError("\n".join(wrong))
     return found
