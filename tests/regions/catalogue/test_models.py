@@ -1,24 +1,25 @@
 """What holds for the models of every provider, entered a second time; countries are in models/."""
 
 from regions.catalogue import Catalogue, Confidence, Kind, Mode, Protocol, Signal
-from regions.endpoints import servings
+
+PROMISED_FOR_A_ZONE = {"mistral-medium-3", "mistral-small-2503", "deepseek-v3.1-maas"}
+"""Models that a Vertex region has and Google promises for its jurisdiction only."""
+
+
+def mode_of(provider: str, model: str, via: str) -> Mode:
+    if provider in {"openai", "anthropic", "mistral"}:
+        return Mode.DIRECT
+    if via.lower().startswith("global") or via == "DeveloperTier":
+        return Mode.GLOBAL
+    regional = via in {"in-region", "mantle", "Standard", "ProvisionedManaged"} or via.startswith("regional")
+    return Mode.REGIONAL if regional and model not in PROMISED_FOR_A_ZONE else Mode.ZONE
 
 
 def check_modes(catalogue: Catalogue) -> None:
-    """A way's mode says no less than its countries do."""
-    promised_for_a_zone = {"mistral-medium-3", "mistral-small-2503", "deepseek-v3.1-maas"}
-    for one in servings(catalogue):
-        if one.provider in {"openai", "anthropic", "mistral"}:
-            expected = Mode.DIRECT
-        elif one.via == "global" or one.via.startswith("Global") or one.via == "DeveloperTier":
-            expected = Mode.GLOBAL
-        elif one.via in {"in-region", "mantle", "Standard", "ProvisionedManaged"} or (
-            one.via.startswith("regional") and one.model not in promised_for_a_zone
-        ):
-            expected = Mode.REGIONAL
-        else:
-            expected = Mode.ZONE
-        assert one.mode is expected, one
+    for provider, models in catalogue.models.items():
+        for name, model in models.items():
+            for via, way in model.ways.items():
+                assert way.mode is mode_of(provider, name, via), (provider, name, via)
 
 
 def check_providers(catalogue: Catalogue) -> None:

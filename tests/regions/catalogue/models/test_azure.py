@@ -6,7 +6,6 @@ Names are short: ``4.1-mini`` is ``gpt-4.1-mini``, ``large`` the third embedder.
 from collections.abc import Iterator
 
 from regions.catalogue import Catalogue
-from regions.endpoints import servings
 from tests.fixtures.served import AZURE_WORLD, BOUNDARY, Key, check_served
 
 STANDARD = """
@@ -172,15 +171,19 @@ SOURCE_OF_SKU = {
 }
 
 
+ENTERED = {"azure": [*by_azure_region(), *by_azure_zone()], "azure-anthropic": [*by_foundry()]}
+
+
 def check_countries(catalogue: Catalogue) -> None:
-    check_served(catalogue, "azure", [*by_azure_region(), *by_azure_zone()])
-    check_served(catalogue, "azure-anthropic", by_foundry())
+    for provider, facts in ENTERED.items():
+        check_served(catalogue, provider, facts)
 
 
 def check_sources(catalogue: Catalogue) -> None:
-    for one in servings(catalogue, provider="azure"):
-        assert one.source == SOURCE_OF_SKU[one.via], one
-    assert {one.source for one in servings(catalogue, provider="azure-anthropic")} == {"azure-claude"}
+    for models, cited in (("azure", SOURCE_OF_SKU), ("azure-anthropic", dict.fromkeys(SOURCE_OF_SKU, "azure-claude"))):
+        for name, model in catalogue.models[models].items():
+            for via, way in model.ways.items():
+                assert way.source == cited[via], (name, via)
 
 
 def test_every_sku_in_every_region_is_answered_where_its_source_says(catalogue: Catalogue) -> None:

@@ -3,10 +3,9 @@
 The catalogue says destinations by region and set; here stands what comes out, for every way from every region.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from regions.catalogue import Catalogue
-from regions.endpoints import guardrail, servings
 from tests.fixtures.served import AWS_WORLD, Calls, Key, check_served
 
 EU6 = "eu-central-1 eu-west-1 eu-west-3 eu-north-1 eu-south-1 eu-south-2"
@@ -180,32 +179,6 @@ def entered() -> Iterator[tuple[Key, str]]:
                     yield ("bedrock", model, via, place), countries
 
 
-GUARDRAILS: dict[str, Calls] = {
-    "us.guardrail.v1:0": {US4: "US"},
-    "us-gov.guardrail.v1:0": {GOV: "US"},
-    "eu.guardrail.v1:0": EU_ISRAEL,
-    "uk.guardrail.v1:0": {"eu-west-2": "GB"},
-    "ca.guardrail.v1:0": {"ca-central-1 ca-west-1": "CA"},
-    "au.guardrail.v1:0": {"ap-southeast-2": "AU"},
-    "apac.guardrail.v1:0": {
-        "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 "
-        "ap-southeast-3 ap-southeast-4": f"{PACIFIC} ID",
-        "me-central-1": f"{PACIFIC} ID AE",
-    },
-}
-
-
-def check_guardrails(catalogue: Catalogue) -> None:
-    assert catalogue.guardrails.keys() == GUARDRAILS.keys()
-    for profile, calls in GUARDRAILS.items():
-        places = {place for places in calls for place in places.split()}
-        starts = catalogue.guardrails[profile].calls
-        assert {place for name in starts for place in catalogue.sets.get(name, (name,))} == places
-        for names, countries in calls.items():
-            for place in names.split():
-                assert guardrail(catalogue, profile, place) == tuple(sorted(countries.split())), (profile, place)
-
-
 SETS = {
     "aws-eu4": "eu-central-1 eu-north-1 eu-west-1 eu-west-3",
     "aws-ca": "ca-central-1 ca-west-1",
@@ -253,22 +226,68 @@ def source_on_bedrock(model: str, via: str) -> str:
     return "bedrock-mantle" if via == "mantle" else "bedrock-profiles"
 
 
+ENTERED = list(entered())
+
+
 def check_countries(catalogue: Catalogue) -> None:
-    check_served(catalogue, "bedrock", entered())
+    check_served(catalogue, "bedrock", ENTERED)
+
+
+APAC_8 = (
+    "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-4"
+)
+DESTINATIONS = {
+    "us": US3,
+    "us-gov": GOV,
+    "ca": "ca-central-1 ca-west-1",
+    "jp": "ap-northeast-1 ap-northeast-3",
+    "au": "ap-southeast-2 ap-southeast-4",
+    "eu": EU6,
+    "apac": APAC_8,
+}
+"""Besides the region called, which AWS counts among them."""
+OF_FEWER_REGIONS = {
+    "eu": "eu-central-1 eu-north-1 eu-west-1 eu-west-3",
+    "apac": APAC_6,
+}
+"""Of Nova's first generation and of Pixtral."""
+
+
+def destinations(model: str, via: str, called: str) -> set[str]:
+    """The regions of a way that stays in a region or a zone."""
+    fewer = model.startswith(("amazon.nova-pro", "amazon.nova-lite", "amazon.nova-micro", "mistral.pixtral"))
+    if via == "apac" and (called in APAC_FAR or called == "ap-southeast-4"):
+        far = {"ap-southeast-3"} if called in APAC_FAR else set()
+        return {*APAC_8.split(), called} | far
+    zone = {called, *(OF_FEWER_REGIONS if fewer else DESTINATIONS).get(via, DESTINATIONS.get(via, "")).split()}
+    return zone | {"eu-south-1"} if fewer and called == "il-central-1" else zone
+
+
+def check_destinations(catalogue: Catalogue) -> None:
+    for (_, model, via, called), _countries in ENTERED:
+        if via != "global":
+            calls = catalogue.models["bedrock"][model].ways[via].calls
+            terms = calls.get(called) or next(calls[name] for name in calls if called in catalogue.sets.get(name, ()))
+            assert regions(catalogue, terms, called) == destinations(model, via, called), (model, via, called)
+
+
+def regions(catalogue: Catalogue, terms: Iterable[str], called: str) -> set[str]:
+    plain = (called if term == "self" else term for term in terms)
+    return {region for term in plain for region in catalogue.sets.get(term, (term,))}
 
 
 def check_sources(catalogue: Catalogue) -> None:
-    assert {profile.source for profile in catalogue.guardrails.values()} == {"bedrock-guardrails"}
-    for one in servings(catalogue, provider="bedrock"):
-        assert one.source == source_on_bedrock(one.model, one.via), one
+    for name, model in catalogue.models["bedrock"].items():
+        for via, way in model.ways.items():
+            assert way.source == source_on_bedrock(name, via), (name, via)
 
 
 def test_every_way_from_every_region_is_answered_where_its_source_says(catalogue: Catalogue) -> None:
     check_countries(catalogue)
 
 
-def test_guardrail_profiles_send_text_where_their_source_says(catalogue: Catalogue) -> None:
-    check_guardrails(catalogue)
+def test_a_zone_has_the_regions_that_its_source_says(catalogue: Catalogue) -> None:
+    check_destinations(catalogue)
 
 
 def test_sets_of_regions_have_their_members_and_no_other(catalogue: Catalogue) -> None:
