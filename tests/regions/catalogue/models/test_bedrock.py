@@ -233,9 +233,8 @@ def check_countries(catalogue: Catalogue) -> None:
     check_served(catalogue, "bedrock", ENTERED)
 
 
-APAC_8 = (
-    "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-4"
-)
+APAC_6 = "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-southeast-1 ap-southeast-2"
+APAC_8 = f"{APAC_6} ap-south-2 ap-southeast-4"
 DESTINATIONS = {
     "us": US3,
     "us-gov": GOV,
