@@ -6,7 +6,7 @@ Names are short: ``4.1-mini`` is ``gpt-4.1-mini``, ``large`` the third embedder.
 from collections.abc import Iterator
 
 from regions.catalogue import Catalogue
-from tests.fixtures.served import AZURE_WORLD, BOUNDARY, Key, check_served
+from tests.fixtures.served import AZURE_WORLD, BOUNDARY, Key, assert_served
 
 STANDARD = """
 eastus eastus2: 4.1 4.1-mini 4o 4o-mini 5.1 o1 o4-mini large small ada
@@ -176,7 +176,7 @@ ENTERED = {"azure": [*by_azure_region(), *by_azure_zone()], "azure-anthropic": [
 
 def check_countries(catalogue: Catalogue) -> None:
     for provider, facts in ENTERED.items():
-        check_served(catalogue, provider, facts)
+        assert_served(catalogue, provider, facts)
 
 
 def check_sources(catalogue: Catalogue) -> None:

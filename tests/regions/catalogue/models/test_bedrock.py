@@ -6,7 +6,7 @@ The catalogue says destinations by region and set; here stands what comes out, f
 from collections.abc import Iterable, Iterator
 
 from regions.catalogue import Catalogue
-from tests.fixtures.served import AWS_WORLD, Calls, Key, check_served
+from tests.fixtures.served import AWS_WORLD, Calls, Key, assert_served
 
 EU6 = "eu-central-1 eu-west-1 eu-west-3 eu-north-1 eu-south-1 eu-south-2"
 US4 = "us-east-1 us-east-2 us-west-1 us-west-2"
@@ -230,7 +230,7 @@ ENTERED = list(entered())
 
 
 def check_countries(catalogue: Catalogue) -> None:
-    check_served(catalogue, "bedrock", ENTERED)
+    assert_served(catalogue, "bedrock", ENTERED)
 
 
 APAC_6 = "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-southeast-1 ap-southeast-2"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from regions.catalogue import Catalogue
-from tests.fixtures.served import BOUNDARY, WORLD, Key, check_served
+from tests.fixtures.served import BOUNDARY, WORLD, Key, assert_served
 
 OPENAI = (
     "gpt-5.2-2025-12-11 gpt-5.1-2025-11-13 gpt-5-2025-08-07 gpt-5-mini-2025-08-07 gpt-4.1-2025-04-14 "
@@ -35,7 +35,7 @@ def by_host() -> Iterator[tuple[Key, str]]:
 
 def check_countries(catalogue: Catalogue) -> None:
     for provider in ("openai", "anthropic", "mistral"):
-        check_served(catalogue, provider, [(key, countries) for key, countries in by_host() if key[0] == provider])
+        assert_served(catalogue, provider, [(key, countries) for key, countries in by_host() if key[0] == provider])
 
 
 def check_sources(catalogue: Catalogue) -> None:

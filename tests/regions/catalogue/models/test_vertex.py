@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from regions.catalogue import Catalogue
-from tests.fixtures.served import GCP_WORLD, UNION, Key, check_served
+from tests.fixtures.served import GCP_WORLD, UNION, Key, assert_served
 
 CELLS = """
 BR southamerica-east1: gemini-2.5-flash/128k
@@ -63,7 +63,7 @@ def source_on_vertex(model: str, via: str) -> str:
 
 
 def check_countries(catalogue: Catalogue) -> None:
-    check_served(catalogue, "vertex", entered())
+    assert_served(catalogue, "vertex", entered())
 
 
 def check_sources(catalogue: Catalogue) -> None:
