@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
 from regions.catalogue import Country
 from regions.endpoints import UnknownServing, guardrail, serving
 from regions.residency import Purpose
-from regions.rules.rule import UNKNOWN, UNSET, Breach, Check, Plan, Resource
+from regions.rules.rule import UNKNOWN, UNSET, Breach, Check, Plan, Resource, values_at
 
 _ARN = re.compile(r"^arn:(?P<partition>[a-z0-9-]+):(?P<service>[a-z0-9-]*):(?P<region>[a-z0-9-]*):(?P<account>[^:]*):.")
 _ZONE = re.compile(r"^(?P<region>[a-z]+(-[a-z]+)+[0-9]+)-[a-z]$|^(?P<aws>[a-z]+(-[a-z]+)+-[0-9]+)[a-z]$")
@@ -39,15 +40,18 @@ def within(purpose: Purpose, *, unset: str | None = None) -> Check:
 
 
 def stands_within(*purposes: Purpose) -> Check:
-    """For the property ``region``: where the resource stands, its provider's region where it says none."""
+    """For the property ``region``: where the resource stands, its provider's region where it says none.
+
+    The first purpose that is not allowed there is told.
+    """
 
     def check(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach | str]:
         place = resource.region if value is UNSET else value
         if place is None:
-            yield "neither the resource nor its provider says where it stands"
+            yield "neither it nor its provider says where it stands"
             return
         breaches = (outside(plan, resource, purpose, str(place)) for purpose in purposes)
-        yield from {breach.message: breach for breach in breaches if breach}.values()
+        yield from islice(filter(None, breaches), 1)
 
     return check
 

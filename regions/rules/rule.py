@@ -175,12 +175,13 @@ class ResourceRule:
     regimes: tuple[str, ...] = ()
     whole: Callable[[Plan], Iterable[Breach]] | None = None
 
-    def applies(self, resource: Resource) -> bool:
-        return any(fnmatchcase(resource.type, pattern) for pattern in self.types)
+    def about(self, type_: str) -> bool:
+        """Whether the rule is about resources of a type token."""
+        return any(fnmatchcase(type_, pattern) for pattern in self.types)
 
     def findings(self, resource: Resource, plan: Plan) -> Iterator[Finding]:
         """What the rule has against one resource; nothing where it is not about its type."""
-        if not self.applies(resource) or not self._holds(plan):
+        if not self.about(resource.type) or not self._holds(plan):
             return
         for clause in self.clauses:
             if clause.types and not any(fnmatchcase(resource.type, pattern) for pattern in clause.types):

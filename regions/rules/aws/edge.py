@@ -1,4 +1,4 @@
-"""Global edges and control planes of AWS, and mail, messages and search by another region: A10, A24 to A26, A38, A39."""
+"""Global edges and control planes of AWS; mail, messages and search by another region: A10, A24 to A26, A38, A39."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from regions.findings import Severity
 from regions.residency import Purpose
-from regions.rules.clauses import host_declared, outside, stands_within, within
+from regions.rules.clauses import host_declared, outside, stands_within
 from regions.rules.rule import UNKNOWN, UNSET, Breach, Check, Clause, Plan, Resource, ResourceRule
 
 _AWS_HOST = re.compile(r"(^|\.)(amazonaws\.com|amazonaws\.com\.cn|amazonaws\.eu|api\.aws|on\.aws)$")
@@ -117,8 +117,7 @@ RULES: tuple[ResourceRule, ...] = (
         remedy="name the stack's region, and no endpoints but those of AWS in a region inside the Boundary",
         source="residency-facts.md §7 A02 and §4, pulumi_aws 7.51.1",
         clauses=(
-            Clause("region", within(Purpose.REST, unset="the environment of whoever runs it would choose the region")),
-            Clause("region", within(Purpose.PROCESS)),
+            Clause("region", stands_within(Purpose.REST, Purpose.PROCESS)),
             Clause("endpoints[]", _endpoints_within()),
         ),
     ),
