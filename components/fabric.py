@@ -53,7 +53,7 @@ class Fabric(pulumi.ComponentResource):
         self._model_url = self._create_model_host(weights)
         self._demo = self._create_demo()
         manifest = self._publish()
-        gateway = self._create_gateway(manifest, home)
+        gateway = self._create_gateway(manifest)
         self.gateway, self.temporal_ui, self.manifest = gateway.url, self._orchestrator.ui, manifest.path
         self.register_outputs({"gateway": self.gateway, "temporal_ui": self.temporal_ui, "manifest": self.manifest})
 
@@ -177,7 +177,7 @@ class Fabric(pulumi.ComponentResource):
             return {"name": name, "url": self._demo.url, "openapi": self._demo.openapi, "country": self._ground.country}
         return {"name": name, **given.model_dump(include={"url", "openapi", "country"})}
 
-    def _create_gateway(self, manifest: ManifestFile, home: Path) -> Gateway:
+    def _create_gateway(self, manifest: ManifestFile) -> Gateway:
         return self._part(Gateway)(
             f"{self._name}-runtime",
             {
@@ -188,7 +188,6 @@ class Fabric(pulumi.ComponentResource):
                 "manifest": manifest.path,
                 "manifest_key": self._keys.manifest_key,
                 "secrets": self._keys.secrets,
-                "credentials": str(home.parent / "credentials"),
                 "translator": any_translated(self._spec, self._ground.catalogue),
                 "revision": self._revision(manifest.digest),
                 "after": [self._postgres, self._orchestrator, *filter(None, [self._demo])],

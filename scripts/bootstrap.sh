@@ -1,4 +1,5 @@
 # Sourced by scripts/up and scripts/test. Makes .venv from uv.lock with bash and Python ≥ 3.11 alone, and sets $root.
+# $LOOMSTEAD_SYNC: more for `uv sync`, such as "--extra translator"; what was installed by it once is kept.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 fail() {
@@ -44,7 +45,9 @@ find_uv() {
 }
 
 make_environment() {
-  local python uv options=(--frozen --extra local)
+  local python uv options
+  # shellcheck disable=SC2206  # words
+  options=(--frozen --inexact --extra local ${LOOMSTEAD_SYNC-})
   python=$(find_python)
   uv=$(find_uv "$python")
   if [ -x "$root/.venv/bin/python" ]; then

@@ -10,7 +10,7 @@ from pulumi import Input
 class GatewayArgs(TypedDict):
     """``stack``, ``region``: what the Manifest must be for. ``manifest``, ``manifest_key``: files. ``secrets``: folder.
 
-    ``credentials``: folder of those for models. ``translator``: whether some are called by way of LiteLLM.
+    ``translator``: whether a model is called by way of LiteLLM.
     ``revision``: another one restarts the processes. ``after``: what must be there before they start.
     """
 
@@ -21,7 +21,6 @@ class GatewayArgs(TypedDict):
     manifest: Input[str]
     manifest_key: Input[str]
     secrets: Input[str]
-    credentials: str
     translator: bool
     revision: Input[str]
     after: Sequence[pulumi.Resource]

@@ -21,19 +21,25 @@ class LocalGateway(Gateway):
         super().__init__(name, args, opts)
         self.url = pulumi.Output.format("http://127.0.0.1:{0}", args["port"])
         checkpoints = pulumi.Output.concat(args["home"], "/checkpoints")
-        models: dict[str, Input[str]] = {"LOOMSTEAD_CREDENTIALS": args["credentials"]}
-        after = list(args["after"])
-        if args["translator"]:
-            models["LOOMSTEAD_TRANSLATOR"] = TRANSLATOR_SOCKET
-            loaded: Ready = {"log": "translator ready"}
-            after.append(self._process(name, "translator", args, models, loaded, after, ready_seconds=LOADING_SECONDS))
         own: dict[str, Input[str]] = {"LOOMSTEAD_SECRETS": args["secrets"], "LOOMSTEAD_CHECKPOINTS": checkpoints}
+        after, socket = list(args["after"]), {}
+        if args["translator"]:
+            socket = {"LOOMSTEAD_TRANSLATOR": TRANSLATOR_SOCKET}
+            after.append(self._translator(name, args, socket, after))
         answers: Ready = {"http": pulumi.Output.concat(self.url, "/readyz")}
         gateway = self._process(
-            name, "gateway", args, {**own, **models}, answers, after, ports=[args["port"]], folder=checkpoints
+            name, "gateway", args, {**own, **socket}, answers, after, ports=[args["port"]], folder=checkpoints
         )
         self._process(name, "worker", args, own, {"log": "worker ready"}, [gateway], folder=checkpoints)
         self.register_outputs({"url": self.url})
+
+    def _translator(
+        self, name: str, args: GatewayArgs, socket: Mapping[str, str], after: Sequence[pulumi.Resource]
+    ) -> Process:
+        """It is told of the folder for the models' credentials in it, and reads no other file there."""
+        own = {**socket, "LOOMSTEAD_CREDENTIALS": args["secrets"]}
+        ready: Ready = {"log": "translator ready"}
+        return self._process(name, "translator", args, own, ready, after, ready_seconds=LOADING_SECONDS)
 
     def _process(
         self,

@@ -16,7 +16,7 @@ from runtime.startup import load_manifest
 from runtime.translator.egress import fence
 from runtime.translator.wire import wires
 
-INSTALL = "LiteLLM is not installed: run `uv sync --frozen --extra local --extra translator`, or `scripts/up` again"
+INSTALL = "LiteLLM is not installed: run `LOOMSTEAD_SYNC='--extra translator' scripts/up`"
 
 
 def main() -> int:
@@ -54,12 +54,12 @@ def _listen(path: Path) -> socket.socket:
 
 
 def _credentials(manifest: Manifest, folder: Path) -> dict[str, str]:
-    """By endpoint, each a file of the folder; raises ``StartError`` that names every one missing."""
+    """By endpoint, each the file ``upstream.<name>.key``; raises ``StartError`` that names every one missing."""
     found, missing = {}, []
     for endpoint in manifest.models:
         if endpoint.credential is None or endpoint.protocol != "translated":
             continue
-        path = folder / endpoint.credential
+        path = folder / f"upstream.{endpoint.credential}.key"
         try:
             found[endpoint.name] = path.read_text().strip()
         except OSError as error:

@@ -5,11 +5,13 @@ import shlex
 import sys
 import time
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from components.model_endpoints import any_translated
 from components.naming import REPOSITORY
 from components.parity import require_all
 from components.postgres import server
@@ -104,6 +106,11 @@ def _reviewed(place: Place) -> FabricSpec:
     if reviewed.open or reviewed.spec is None:
         raise CommandError(refusal(reviewed))
     require_all(reviewed.spec.platform)
+    if any_translated(reviewed.spec, load_catalogue()) and find_spec("litellm") is None:
+        raise CommandError(
+            "A model of this stack is called by way of LiteLLM, which is not installed. "
+            "Run `LOOMSTEAD_SYNC='--extra translator' scripts/up` once; it stays then."
+        )
     return reviewed.spec
 
 

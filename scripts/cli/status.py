@@ -103,6 +103,6 @@ def _addresses(manifest: Manifest) -> dict[str, str]:
         "primary": f"postgresql://{endpoints.primary_host}:{endpoints.primary_port}",
         "replica": f"postgresql://{endpoints.replica_host}:{endpoints.replica_port} (agent_reader only)",
         "temporal": f"{endpoints.temporal}, console {endpoints.temporal_ui}",
-        "model": next((model.url for model in manifest.models), ""),
+        "model": next((model.url or "" for model in manifest.models if model.region and not model.provider), ""),
         "orders": next((core.url for core in manifest.core_systems if core.name == "orders"), ""),
     }

@@ -50,9 +50,9 @@ def put_uv(machine: Path, version: str) -> None:
     put(machine, "uv", f'[ "$1" = --version ] && echo "uv {version}" || printf "<%s>" "$@"')
 
 
-def bootstrap(clone: Path, machine: Path) -> subprocess.CompletedProcess[str]:
+def bootstrap(clone: Path, machine: Path, **more: str) -> subprocess.CompletedProcess[str]:
     command = ["bash", "-c", 'set -euo pipefail; . "$1/scripts/bootstrap.sh"; echo "root=$root"', "bash", str(clone)]
-    variables = {"PATH": str(machine), "HOME": str(clone.parent), "PIP_NO_INDEX": "1"}
+    variables = {"PATH": str(machine), "HOME": str(clone.parent), "PIP_NO_INDEX": "1", **more}
     return subprocess.run(command, env=variables, capture_output=True, text=True)
 
 
@@ -68,7 +68,7 @@ def test_a_uv_on_path_that_is_new_enough_makes_the_environment(clone: Path, mach
     put_python(machine, "exit 1")
     put_uv(machine, version)
     done = bootstrap(clone, machine)
-    wanted = f"<sync><--project><{clone}><--frozen><--extra><local><--python><{machine / 'python3'}>root={clone}\n"
+    wanted = f"<sync><--project><{clone}><--frozen><--inexact><--extra><local><--python><{machine / 'python3'}>root={clone}\n"
     assert done.stdout == wanted
 
 
@@ -78,7 +78,14 @@ def test_an_environment_that_is_there_keeps_its_python(clone: Path, machine: Pat
     (clone / ".venv" / "bin").mkdir(parents=True)
     put(clone / ".venv" / "bin", "python", "")
     done = bootstrap(clone, machine)
-    assert done.stdout == f"<sync><--project><{clone}><--frozen><--extra><local><--quiet>root={clone}\n"
+    assert done.stdout == f"<sync><--project><{clone}><--frozen><--inexact><--extra><local><--quiet>root={clone}\n"
+
+
+def test_more_is_installed_where_it_is_asked_for(clone: Path, machine: Path) -> None:
+    put_python(machine, "exit 1")
+    put_uv(machine, PINNED)
+    done = bootstrap(clone, machine, LOOMSTEAD_SYNC="--extra translator")
+    assert "<--extra><local><--extra><translator>" in done.stdout
 
 
 def test_without_the_venv_module_it_names_the_ways_out(clone: Path, machine: Path) -> None:

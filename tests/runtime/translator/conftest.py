@@ -77,7 +77,7 @@ class Place:
 
     def keep(self, name: str, secret: str) -> None:
         (self.folder / "credentials").mkdir(exist_ok=True)
-        (self.folder / "credentials" / name).write_text(f"{secret}\n")
+        (self.folder / "credentials" / f"upstream.{name}.key").write_text(f"{secret}\n")
 
     @property
     def log(self) -> str:

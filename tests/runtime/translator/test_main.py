@@ -23,7 +23,7 @@ def test_without_litellm_it_says_how_to_have_it(place: Place, manifest: Manifest
     place.publish(manifest)
     without = "import sys; sys.modules['litellm'] = None; import runtime.translator.__main__ as it; sys.exit(it.main())"
 
-    assert "uv sync --frozen --extra local --extra translator" in refused(place, "-c", without)
+    assert "LOOMSTEAD_SYNC='--extra translator' scripts/up" in refused(place, "-c", without)
 
 
 def test_every_credential_that_is_missing_is_named_with_its_path(place: Place, manifest: Manifest) -> None:
@@ -31,7 +31,7 @@ def test_every_credential_that_is_missing_is_named_with_its_path(place: Place, m
     place.keep("provider-key", "secret")
 
     said = refused(place)
-    assert f"chat-small/vertex-moved: {place.folder}/credentials/google: No such file" in said
+    assert f"chat-small/vertex-moved: {place.folder}/credentials/upstream.google.key: No such file" in said
     assert "secret" not in said
 
 
