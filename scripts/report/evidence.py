@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import date
 from importlib.metadata import version
@@ -21,9 +21,8 @@ from pydantic_core import to_jsonable_python
 from components.review import StackReview, refusal
 from regions.canonical import canonical
 from regions.catalogue import Catalogue
-from regions.findings import Waiver, lapse
-from regions.residency import Relaxation
 from scripts.report import html
+from scripts.report.answers import answers
 from scripts.report.coverage import not_covered
 from scripts.report.picture import draw
 from scripts.report.placements import as_json, facts_used, placements
@@ -125,21 +124,15 @@ def _contents(review: StackReview, catalogue: Catalogue, on: date, stack_file: b
             f"{review.file} gives no Boundary, so there is nothing to show evidence of:\n{refusal(review)}"
         )
     facts = facts_used(review, catalogue)
-    placed = list(placements(review, on))
-    relaxations, waivers = review.spec.residency.relaxations, review.spec.waivers
     yield STACK_FILE, stack_file
     yield "findings.json", _json([asdict(finding) for finding in review.findings])
-    yield "waivers.json", _json({"relaxations": _answers(relaxations, on), "waivers": _answers(waivers, on)})
-    yield "residency-map.json", _json({"stack": review.stack, "on": on, "flows": as_json(placed)})
+    yield "waivers.json", _json([{"kind": one.kind, "void": one.void, **dict(one.given)} for one in answers(review)])
+    yield "residency-map.json", _json({"keys": review.spec.keys.custody, "flows": as_json(placements(review, on))})
     yield "report.html", html.render([review], catalogue, on).encode()
     yield "data-flow.svg", draw(review, catalogue, on).encode()
     yield "boundary.json", _json({"digest": review.digest, "boundary": review.boundary})
     yield "catalogue.json", _json({"digest": catalogue.digest, "sources": facts})
     yield "NOT-COVERED.md", not_covered(facts).encode()
-
-
-def _answers(answers: Sequence[Relaxation | Waiver], on: date) -> list[dict[str, Any]]:
-    return [{**one.model_dump(mode="json"), "void": lapse(one.expires, on)} for one in answers]
 
 
 def _json(value: Any) -> bytes:

@@ -13,10 +13,11 @@ from components.flows import Leg
 from components.naming import REPOSITORY
 from components.review import StackReview
 from regions.boundary import Exemption, Rule
-from regions.catalogue import Catalogue, Evidence, Regime, Source
+from regions.catalogue import Catalogue, Custody, Evidence, Regime, Source
 from regions.documents import shown
-from regions.findings import Severity, lapse
-from regions.residency import DataClass, Purpose, Relaxation
+from regions.findings import Severity
+from regions.residency import DataClass, Purpose
+from scripts.report.answers import Answer, answers
 from scripts.report.coverage import NOT_COVERED
 from scripts.report.picture import NARROW, SIGNS, WIDE, draw
 from scripts.report.placements import Placement, facts_used, placements, unverified
@@ -28,6 +29,11 @@ PURPOSES = {
     Purpose.LOGS: "Is logged",
     Purpose.BACKUP: "Is backed up",
     Purpose.KEYS: "Keys are held",
+}
+CUSTODY = {
+    Custody.PROVIDER: "by the provider alone",
+    Custody.CUSTOMER: "by the customer, in the provider's key service",
+    Custody.EXTERNAL: "by the customer, outside the provider",
 }
 LEVELS = {Severity.DENY: "not permitted", Severity.WARN: "needs a reason"}
 
@@ -49,18 +55,6 @@ class Law:
     data_class: DataClass | None
     countries: tuple[str, ...]
     exemptions: tuple[Exemption, ...]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A relaxation or a waiver: what somebody answers for. ``lapsed``: why it does not hold on the day."""
-
-    kind: str
-    what: str
-    reason: str
-    approver: str
-    expires: date
-    lapsed: str | None
 
 
 @dataclass(frozen=True)
@@ -104,6 +98,7 @@ def render(reviews: Sequence[StackReview], catalogue: Catalogue, on: date) -> st
         unverified=unverified(facts),
         not_covered=NOT_COVERED,
         purposes=PURPOSES,
+        custody=CUSTODY,
         levels=LEVELS,
         signs=SIGNS,
         shown=shown,
@@ -120,7 +115,7 @@ def _chapter(review: StackReview, catalogue: Catalogue, on: date) -> Chapter:
         rows=[Row(leg, {one.data_class: one for one in own}) for leg, own in groupby(placed, lambda one: one.leg)],
         regimes=list(_regimes(review, catalogue)),
         laws=list(_laws(review.boundary.rules if review.boundary else ())),
-        answers=[*_relaxations(review, on), *_waivers(review, on)],
+        answers=list(answers(review)),
         facts=facts_used(review, catalogue),
     )
 
@@ -152,24 +147,3 @@ def _laws(rules: Sequence[Rule]) -> Iterator[Law]:
         first = group[0]
         purposes = tuple(sorted((rule.purpose for rule in group), key=order.index))
         yield Law(alike(first)[0], purposes, first.data_class, first.countries, first.exemptions)
-
-
-def _relaxations(review: StackReview, on: date) -> Iterator[Answer]:
-    for found in review.spec.residency.relaxations if review.spec else ():
-        yield Answer(
-            "relaxation", _relaxed(found), found.reason, found.approver, found.expires, lapse(found.expires, on)
-        )
-
-
-def _relaxed(found: Relaxation) -> str:
-    ground = f"{found.basis}, {found.reference}" if found.reference else str(found.basis)
-    return (
-        f"{found.regime}: {', '.join(found.purposes)} of {', '.join(found.data_classes)} data in "
-        f"{', '.join(found.countries)} ({ground})"
-    )
-
-
-def _waivers(review: StackReview, on: date) -> Iterator[Answer]:
-    for found in review.spec.waivers if review.spec else ():
-        what = f"{found.rule} at {found.resource}"
-        yield Answer("waiver", what, found.reason, found.approver, found.expires, lapse(found.expires, on))

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from urllib.parse import quote
 
 from components.review import StackReview
 from regions.catalogue import Catalogue, Country
 from regions.residency import Purpose
 from scripts.report.placements import Placement, Standing, placements, worst
-from scripts.report.text import NAMED, environment, places
+from scripts.report.text import environment, places
 
 CARD, GAP, MARGIN, LINE = 82, 14, 4, 24
 """Heights in the units of the drawing."""
@@ -85,7 +86,7 @@ def draw(review: StackReview, catalogue: Catalogue, on: date, layout: Layout = W
     cards = [_card(group, names, layout, top + index * (CARD + GAP)) for index, group in enumerate(away)]
     bottom = cards[-1].y + CARD if cards else top + (CARD if layout.below else least)
     return environment.get_template("flow.svg.j2").render(
-        id=f"flow-{review.stack}-{layout.name}",
+        id=f"flow-{quote(review.stack, safe='')}-{layout.name}",
         stack=review.stack,
         region=f"{review.spec.platform} {review.spec.region}",
         country=places((review.boundary.host,), names),
@@ -121,12 +122,11 @@ def _card(group: Sequence[Placement], names: dict[Country, str], layout: Layout,
     standing = worst(group)
     standing_for = list(dict.fromkeys(one.data_class for one in group if one.standing is standing))
     some = "" if standing_for == classes else f" for {', '.join(standing_for)}"
-    counted = f"{len(leg.countries)} countries: {countries}" if len(leg.countries) > NAMED else countries
     return Card(
         y=y,
         title=_cut(leg.subject, layout.title_chars),
         where=_cut(leg.where, layout.detail_chars),
-        countries=_cut(counted, layout.detail_chars),
+        countries=_cut(countries, layout.detail_chars),
         purposes=purposes,
         standing=standing,
         some=_cut(some, layout.detail_chars),

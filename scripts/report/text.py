@@ -30,7 +30,7 @@ environment = Environment(
 
 
 def places(countries: Sequence[Country], names: Mapping[Country, str]) -> str:
-    """Few countries by name and code, more of them by their codes; empty for none."""
+    """Few countries by name and code, more of them by number and codes; empty for none."""
     if len(countries) > NAMED:
-        return " ".join(countries)
+        return f"{len(countries)} countries: {' '.join(countries)}"
     return ", ".join(f"{names.get(code, code)} ({code})" for code in countries)
