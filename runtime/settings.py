@@ -28,10 +28,11 @@ class Published:
 
 @dataclass(frozen=True)
 class Settings(Published):
-    """``secrets``: folder of the 0600 files. ``checkpoints``: folder."""
+    """``secrets``: folder of the 0600 files. ``checkpoints``: folder. ``translator``: its socket, where it runs."""
 
     secrets: Path
     checkpoints: Path
+    translator: Path | None = None
 
 
 _PUBLISHED = {
@@ -40,6 +41,7 @@ _PUBLISHED = {
     "manifest": "LOOMSTEAD_MANIFEST",
     "manifest_key": "LOOMSTEAD_MANIFEST_KEY",
 }
+TRANSLATOR = "LOOMSTEAD_TRANSLATOR"
 _VARIABLES = {**_PUBLISHED, "secrets": "LOOMSTEAD_SECRETS", "checkpoints": "LOOMSTEAD_CHECKPOINTS"}
 
 
@@ -53,6 +55,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         manifest_key=Path(values["manifest_key"]),
         secrets=Path(values["secrets"]),
         checkpoints=Path(values["checkpoints"]),
+        translator=Path(environment[TRANSLATOR]) if environment.get(TRANSLATOR) else None,
     )
 
 

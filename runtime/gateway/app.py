@@ -6,7 +6,7 @@ Gateway                          what routers find at ``request.app.state.gatewa
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -23,8 +23,8 @@ from runtime.agents.registry import Agents
 from runtime.approvals import Approvals
 from runtime.database import connect
 from runtime.errors import CODES, Refused
-from runtime.gateway import agents, approvals, oauth, tasks, tools, triggers
-from runtime.gateway.secrets import ROLE, Secrets
+from runtime.gateway import agents, approvals, models, oauth, tasks, tools, triggers
+from runtime.gateway.secrets import ROLE, Secrets, read_credentials
 from runtime.grants.grant import Grants
 from runtime.grants.lease import Leases
 from runtime.identity.issuer import Identity
@@ -32,6 +32,9 @@ from runtime.ledger.checkpoint import Checkpointer
 from runtime.ledger.content import SubjectKeys
 from runtime.ledger.writer import Ledger
 from runtime.models.calls import ModelCalls, ModelPath
+from runtime.models.outgoing import open_upstreams
+from runtime.models.quarantine import Quarantine
+from runtime.models.routing import Routing
 from runtime.models.upstream import HttpUpstream
 from runtime.settings import Settings
 from runtime.tasks.dispatch import Dispatcher, TemporalOrchestrator
@@ -64,22 +67,25 @@ class Gateway:
     views: Views
     orchestrator: TemporalOrchestrator
     webhook: Webhook
+    routing: Routing
+    quarantine: Quarantine
 
 
 def create_app(settings: Settings, manifest: Manifest) -> ModelPath:
     """The application for a verified Manifest, its parts opened when the server starts it; raises ``StartError``."""
     secrets = Secrets.load(settings.secrets)
+    upstreams = open_upstreams(manifest, read_credentials(settings.secrets, manifest), settings.translator)
     app = FastAPI(title="Loomstead gateway", version="1", docs_url=None, redoc_url=None)
     path = ModelPath(app)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
-            app.state.gateway, path.calls = await _open(settings, secrets, manifest, stack)
+            app.state.gateway, path.calls = await _open(settings, secrets, manifest, upstreams, stack)
             yield
 
     app.router.lifespan_context = lifespan
-    for module in (oauth, agents, triggers, tasks, tools, approvals):
+    for module in (oauth, agents, triggers, tasks, tools, approvals, models):
         app.include_router(module.router)
     app.add_api_route("/healthz", _healthz)
     app.add_api_route("/readyz", _readyz)
@@ -91,7 +97,11 @@ def create_app(settings: Settings, manifest: Manifest) -> ModelPath:
 
 
 async def _open(
-    settings: Settings, secrets: Secrets, manifest: Manifest, stack: AsyncExitStack
+    settings: Settings,
+    secrets: Secrets,
+    manifest: Manifest,
+    upstreams: Mapping[str, HttpUpstream],
+    stack: AsyncExitStack,
 ) -> tuple[Gateway, ModelCalls]:
     """Everything opened; ``stack`` closes it in the opposite order."""
     endpoints = manifest.endpoints
@@ -133,19 +143,30 @@ async def _open(
         views=Views(pool, registry, contracts),
         orchestrator=orchestrator,
         webhook=secrets.webhook,
+        routing=Routing(manifest),
+        quarantine=Quarantine(pool, ledger, manifest),
     )
     _run(Dispatcher(pool, orchestrator).run, stack)
-    return gateway, await _model_calls(gateway, stack)
+    return gateway, _model_calls(gateway, upstreams, stack)
 
 
-async def _model_calls(gateway: Gateway, stack: AsyncExitStack) -> ModelCalls:
+def _model_calls(gateway: Gateway, upstreams: Mapping[str, HttpUpstream], stack: AsyncExitStack) -> ModelCalls:
     leases = Leases(gateway.pool, gateway.grants)
     stack.push_async_callback(leases.give_back)
-    upstreams = {model.name: HttpUpstream(model.url) for model in gateway.manifest.models}
     for upstream in upstreams.values():
         stack.push_async_callback(upstream.close)
-    verifier = gateway.identity.task_tokens
-    return ModelCalls(gateway.manifest, verifier, gateway.grants, leases, gateway.ledger, upstreams)
+    calls = ModelCalls(
+        gateway.manifest,
+        gateway.identity.task_tokens,
+        gateway.grants,
+        leases,
+        gateway.ledger,
+        upstreams,
+        gateway.routing,
+        gateway.quarantine,
+    )
+    stack.push_async_callback(calls.close)
+    return calls
 
 
 def _run(work: Callable[[], Coroutine[Any, Any, None]], stack: AsyncExitStack) -> None:

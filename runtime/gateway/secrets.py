@@ -6,6 +6,8 @@ from pathlib import Path
 
 from standardwebhooks import Webhook
 
+from regions.catalogue import Protocol
+from regions.manifest import Manifest
 from runtime.identity.keys import IssuerKeys
 from runtime.settings import StartError
 
@@ -35,6 +37,36 @@ class Secrets:
             issuer=IssuerKeys.load(folder),
             webhook=Webhook(read_secret(folder / "webhook.key")),
         )
+
+
+def read_credentials(folder: Path, manifest: Manifest) -> dict[str, str]:
+    """What endpoints that are asked directly are called with, by name: ``upstream.<name>.key``, one line of text.
+
+    Raises ``StartError`` with a line for each that is missing.
+    """
+    found, missing = {}, []
+    for name in {model.credential for model in manifest.models if model.protocol is Protocol.OPENAI} - {None}:
+        path = folder / f"upstream.{name}.key"
+        try:
+            found[name] = _one_line(path)
+        except StartError as error:
+            missing.append(str(error))
+    if missing:
+        raise StartError("\n".join(sorted(missing)))
+    return found
+
+
+def _one_line(path: Path) -> str:
+    remedy = "write the credential there as one line, mode 0600"
+    try:
+        secret = path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise StartError(f"{path}: a model's credential cannot be read: {error.strerror}; {remedy}") from None
+    except ValueError:
+        secret = ""
+    if not secret.isprintable() or not secret or " " in secret:
+        raise StartError(f"{path}: not one word of printable ASCII; {remedy}")
+    return secret
 
 
 def read_secret(path: Path) -> bytes:

@@ -30,6 +30,8 @@ class Kind(StrEnum):
     APPROVAL_CONSUMED = "approval_consumed"
     TRANSITION = "transition"
     GRANT_CHANGED = "grant_changed"
+    ENDPOINT_QUARANTINED = "endpoint_quarantined"
+    ENDPOINT_RELEASED = "endpoint_released"
 
 
 class Decision(StrEnum):

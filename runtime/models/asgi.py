@@ -12,6 +12,8 @@ Scope = Mapping[str, Any]
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a request."""
+MAX_REPLY = 16 * 1024 * 1024
+"""Bytes of an answer: it is held until it is recorded."""
 STEP_HEADER = b"loomstead-step"
 _PASSED_ON = frozenset({b"content-type", b"content-encoding", b"retry-after"})
 
@@ -55,6 +57,25 @@ async def read_body(receive: Any) -> bytes:
             "body_too_large", f"the request is larger than {MAX_BODY} bytes", remedy="send a shorter conversation"
         )
     return body
+
+
+async def read_reply(response: Response) -> bytes:
+    """The whole body of an answer; raises ``Refused`` (upstream_failed, upstream_timeout)."""
+    body = bytearray()
+    async for chunk in response.chunks():
+        body += chunk
+        check_size(body)
+    return bytes(body)
+
+
+def check_size(body: bytearray) -> None:
+    """Raises ``Refused`` (upstream_failed) where there is more of an answer than can be recorded."""
+    if len(body) > MAX_REPLY:
+        raise Refused(
+            "upstream_failed",
+            f"the answer is larger than {MAX_REPLY} bytes, which is what can be recorded",
+            remedy="ask for less with `max_tokens`",
+        )
 
 
 def head(response: Response, length: int | None = None) -> dict[str, Any]:

@@ -9,8 +9,9 @@ proxies and follows no redirects: both would move data to a place that the Bound
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 
@@ -46,9 +47,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds: to connect; and without a byte, both before the response's head and between its chunks."""
+    """Seconds: to connect; before it is tried once more; and without a byte, both before the response's head and
+    between its chunks."""
 
     connect: float = 5.0
+    retry: float = 0.1
     idle: float = 300.0
 
 
@@ -246,11 +249,21 @@ class HttpUpstream:
     the callers' limits are leases and budgets, not sockets."""
 
     def __init__(
-        self, url: str, *, timeouts: Timeouts | None = None, max_idle: int = 64, tls: ssl.SSLContext | None = None
+        self,
+        url: str,
+        *,
+        socket: Path | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
+        max_idle: int = 64,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        """``socket``: the Unix socket to connect to, in the place of the URL's host. ``headers``: sent each time."""
         self.url = url
         self.timeouts = timeouts or Timeouts()
         self._target = Target.from_url(url)
+        self._socket = socket
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items()).encode()
         self._tls = (tls or ssl.create_default_context()) if self._target.tls else None
         self._idle: deque[_Connection] = deque()
         self._max_idle = max_idle
@@ -303,7 +316,9 @@ class HttpUpstream:
                 f"POST {self._target.base_path}{path} HTTP/1.1\r\n".encode()
                 + b"host: "
                 + self._target.authority
-                + b"\r\ncontent-type: application/json\r\naccept-encoding: identity\r\ncontent-length: "
+                + b"\r\n"
+                + self._headers
+                + b"content-type: application/json\r\naccept-encoding: identity\r\ncontent-length: "
             )
             self._heads[path] = head
         return head
@@ -317,12 +332,14 @@ class HttpUpstream:
         return None
 
     async def _connect(self) -> _Connection:
-        loop = asyncio.get_running_loop()
+        """Tried once more where it fails at once: nothing was sent yet."""
         try:
             async with asyncio.timeout(self.timeouts.connect):
-                _, connection = await loop.create_connection(
-                    _Connection, self._target.host, self._target.port, ssl=self._tls
-                )
+                try:
+                    return await self._dial()
+                except OSError:
+                    await asyncio.sleep(self.timeouts.retry)
+                    return await self._dial()
         except TimeoutError:
             raise Refused(
                 "upstream_unavailable",
@@ -335,4 +352,13 @@ class HttpUpstream:
                 f"{self.url} is not reachable: {error}",
                 remedy="try again; `loomstead status` says whether the model server runs",
             ) from error
+
+    async def _dial(self) -> _Connection:
+        loop = asyncio.get_running_loop()
+        if self._socket is not None:
+            _, connection = await loop.create_unix_connection(_Connection, str(self._socket))
+        else:
+            _, connection = await loop.create_connection(
+                _Connection, self._target.host, self._target.port, ssl=self._tls
+            )
         return connection

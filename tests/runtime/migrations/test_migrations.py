@@ -16,7 +16,7 @@ from tests.fixtures.postgres import Database, superuser
 VERSIONS = Path(runtime.migrations.__file__).parent / "versions"
 SECOND = """
 from runtime.migrations.script import run_beside
-revision, down_revision = "0002", "0001"
+revision, down_revision = "9000", "0002"
 def upgrade() -> None:
     run_beside(__file__)
 """
@@ -36,14 +36,14 @@ async def empty(postgres: Database) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes the runner one of a later release, with a version 0002 of the given SQL."""
+    """Makes the runner one of a later release, with one more version of the given SQL."""
     home = tmp_path / "later 100%"
     shutil.copytree(VERSIONS.parent, home)
-    (home / "versions" / "0002_second.py").write_text(SECOND)
+    (home / "versions" / "9000_second.py").write_text(SECOND)
     monkeypatch.setattr(runtime.migrations, "_HOME", home)
 
     def second(sql: str) -> None:
-        (home / "versions" / "0002_second.sql").write_text(sql)
+        (home / "versions" / "9000_second.sql").write_text(sql)
 
     return second
 

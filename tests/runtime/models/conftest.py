@@ -1,6 +1,7 @@
 """The model path as a gateway serves it: uvicorn in front, PostgreSQL behind, and a model server that a test scripts.
 
-ModelServer   answers what the test's handler writes, byte for byte
+ModelServer   answers what the test's handler writes, byte for byte; `model` is one, `other` another
+models        the endpoints; a test module with others has a fixture of this name
 Database path `Way`: between the ledger and PostgreSQL, so that a test can cut it
 """
 
@@ -9,16 +10,21 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 
+from regions.catalogue import Kind
 from regions.manifest import ModelEndpoint
 from runtime.database import connect
+from runtime.errors import Refused
+from runtime.gateway import models as models_router
 from runtime.gateway import oauth
 from runtime.grants.grant import Grants
 from runtime.grants.lease import Leases
@@ -27,7 +33,9 @@ from runtime.ledger.content import SubjectKeys
 from runtime.ledger.trace import TraceRecord, trace
 from runtime.ledger.writer import Ledger
 from runtime.models.calls import ModelCalls, ModelPath
-from runtime.models.upstream import HttpUpstream
+from runtime.models.outgoing import open_upstreams
+from runtime.models.quarantine import Quarantine
+from runtime.models.routing import Routing
 from tests.fixtures.issuer import KEYS, Stack, endpoint
 from tests.fixtures.postgres import Database
 
@@ -60,11 +68,13 @@ def chunk(content: bytes) -> bytes:
 
 @dataclass
 class ModelServer:
-    """``handler`` answers every request; ``bodies`` are what came."""
+    """``handler`` answers every request; ``bodies`` and ``heads`` are what came. ``socket``: a Unix socket instead."""
 
     handler: Handler = field(default_factory=whole)
     bodies: list[bytes] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
     port: int = 0
+    socket: Path | None = None
 
     @property
     def url(self) -> str:
@@ -72,6 +82,9 @@ class ModelServer:
 
     async def start(self) -> None:
         self._tasks: set[asyncio.Task[None] | None] = set()
+        if self.socket is not None:
+            self._server = await asyncio.start_unix_server(self._run, self.socket)
+            return
         self._server = await asyncio.start_server(self._run, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -86,7 +99,8 @@ class ModelServer:
         self._tasks.add(asyncio.current_task())
         try:
             while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.heads.append(head)
                 length = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
                 body = await reader.readexactly(length)
                 self.bodies.append(body)
@@ -131,7 +145,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @dataclass
 class Served:
-    """A gateway with the model classes ``chat-small`` (in DE, named alike upstream), ``renamed`` and ``far`` (US)."""
+    """A gateway with the model classes ``chat-small`` (in DE, named alike upstream), ``renamed``, ``far`` (US) and
+    ``embed``, each of one endpoint ``…/1``; or with ``models``. ``person`` is the operator."""
 
     stack: Stack
     model: ModelServer
@@ -140,6 +155,8 @@ class Served:
     ledger: Ledger
     subject_keys: SubjectKeys
     way: Way
+    quarantine: Quarantine
+    person: IdentityClient
 
     @property
     def url(self) -> str:
@@ -158,16 +175,27 @@ class Served:
     async def records(self, txn: str) -> list[TraceRecord]:
         """What the ledger has of the task's model calls."""
         found = await trace(self.stack.pool, txn, self.subject_keys)
-        return [record for record in found if record.kind.startswith("model_")]
+        return [record for record in found if record.kind.startswith(("model_", "endpoint_"))]
+
+    async def manage(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """A person's request."""
+        return await self.http.request(
+            method, f"{self.stack.identity.issuer}{path}", auth=self.person.auth(), **options
+        )
+
+    async def told(self, name: str) -> dict[str, Any]:
+        """What GET /models says of an endpoint."""
+        return next(found for found in (await self.manage("GET", "/models")).json() if found["name"] == name)
 
 
 def _endpoints(url: str) -> tuple[ModelEndpoint, ...]:
     return tuple(
-        endpoint(f"{name}/1", url, upstream_model=sent, countries=countries)
-        for name, sent, countries in (
-            ("chat-small", "chat-small", ("DE",)),
-            ("renamed", "qwen", ("DE", "FR")),
-            ("far", "far", ("US",)),
+        endpoint(f"{name}/1", url, upstream_model=sent, countries=countries, kind=kind)
+        for name, sent, countries, kind in (
+            ("chat-small", "chat-small", ("DE",), Kind.CHAT),
+            ("renamed", "qwen", ("DE", "FR"), Kind.CHAT),
+            ("far", "far", ("US",), Kind.CHAT),
+            ("embed", "embed", ("DE",), Kind.EMBEDDINGS),
         )
     )
 
@@ -193,12 +221,42 @@ async def model() -> AsyncIterator[ModelServer]:
 
 
 @pytest.fixture
-async def served(stack: Stack, model: ModelServer, database: Database) -> AsyncIterator[Served]:
-    manifest = stack.manifest.model_copy(update={"models": _endpoints(model.url)})
+async def other() -> AsyncIterator[ModelServer]:
+    server = ModelServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+def models(model: ModelServer) -> tuple[ModelEndpoint, ...]:
+    return _endpoints(model.url)
+
+
+@pytest.fixture
+def translator() -> Path | None:
+    """Its socket, where a test module has one."""
+    return None
+
+
+async def _problem(_: Request, refusal: Any) -> JSONResponse:
+    return JSONResponse(refusal.problem(), refusal.status, refusal.headers())
+
+
+@pytest.fixture
+async def served(
+    stack: Stack,
+    model: ModelServer,
+    models: tuple[ModelEndpoint, ...],
+    translator: Path | None,
+    database: Database,
+) -> AsyncIterator[Served]:
+    manifest = stack.manifest.model_copy(update={"models": models})
     keys, way = SubjectKeys(secrets.token_bytes(32)), Way(database)
     issuer, app = stack.identity.issuer, FastAPI()
-    app.state.gateway = SimpleNamespace(identity=stack.identity, grants=stack.grants)
     app.include_router(oauth.router)
+    app.include_router(models_router.router)
+    app.add_exception_handler(Refused, _problem)
     path = ModelPath(app)
     async with AsyncExitStack() as opened:
         port = await way.start()
@@ -208,13 +266,19 @@ async def served(stack: Stack, model: ModelServer, database: Database) -> AsyncI
         ledger = Ledger(pool, secrets.token_bytes(32), keys)
         await ledger.start()
         opened.push_async_callback(ledger.close)
-        grants, upstream = Grants(stack.pool, ledger), HttpUpstream(model.url)
-        opened.push_async_callback(upstream.close)
-        upstreams = dict.fromkeys((endpoint.name for endpoint in manifest.models), upstream)
+        grants, routing = Grants(stack.pool, ledger), Routing(manifest)
+        upstreams = open_upstreams(manifest, {"key": "of the provider"}, translator)
+        for upstream in upstreams.values():
+            opened.push_async_callback(upstream.close)
+        quarantine, leases = Quarantine(stack.pool, ledger, manifest), Leases(stack.pool, grants)
         path.calls = ModelCalls(
-            manifest, stack.identity.task_tokens, grants, Leases(stack.pool, grants), ledger, upstreams
+            manifest, stack.identity.task_tokens, grants, leases, ledger, upstreams, routing, quarantine
+        )
+        opened.push_async_callback(path.calls.close)
+        app.state.gateway = SimpleNamespace(
+            identity=stack.identity, grants=stack.grants, manifest=manifest, routing=routing, quarantine=quarantine
         )
         await opened.enter_async_context(serving(path, httpx.URL(issuer).port or 0))
         http = await opened.enter_async_context(httpx.AsyncClient(timeout=30))
-        identity = IdentityClient(http, issuer, "worker", KEYS["worker"])
-        yield Served(stack, model, http, identity, ledger, keys, way)
+        identity, person = (IdentityClient(http, issuer, name, KEYS[name]) for name in ("worker", "operator"))
+        yield Served(stack, model, http, identity, ledger, keys, way, quarantine, person)

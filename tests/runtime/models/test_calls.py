@@ -15,13 +15,13 @@ from joserfc.jwk import ECKey
 from runtime.identity import jws
 from runtime.identity.tokens import TaskClaims, mint
 from runtime.ledger.record import Decision, Entry, Kind
-from runtime.models.asgi import MAX_BODY
-from runtime.models.calls import MAX_REPLY
+from runtime.models.asgi import MAX_BODY, MAX_REPLY
 from tests.fixtures.issuer import KEYS
 from tests.runtime.models.conftest import ANSWER, EVENTS_END, EVENTS_HEAD, Handler, Served, chunk, whole
 
 BODY = b'{ "messages" : [{"role":"user","content":"1.0e0 h\\u00e9"}],  "model" :"chat-small", "temperature":0.10 }'
 USAGE = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+REPLIED = {"endpoint": "chat-small/1", "status": 200}
 EVENTS = [
     b'data: {"model":"qwen","choices":[{"index":0,"delta":{"content":"hel"},"finish_reason":null}]}\n\n',
     b'data: {"model":"qwen","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":"stop"}]}\n\n',
@@ -84,11 +84,12 @@ async def test_a_call_and_its_reply_are_recorded_with_their_content(served: Serv
         "model_class": "chat-small",
         "endpoint": "chat-small/1",
         "countries": ["DE"],
+        "attempt": 1,
         "stream": False,
     }
     assert call.content == json.loads(BODY)
     assert reply.kind == Kind.MODEL_REPLY
-    assert reply.body == {"status": 200, "model": "qwen", "usage": USAGE, "finish_reason": "stop"}
+    assert reply.body == {**REPLIED, "model": "qwen", "usage": USAGE, "finish_reason": "stop"}
     assert reply.content == json.loads(ANSWER)
 
 
@@ -106,7 +107,8 @@ async def test_only_the_name_of_the_model_changes_where_the_upstream_has_another
 
 async def test_embeddings_go_the_same_way(served: Served) -> None:
     served.model.handler = whole(b'{"data":[{"embedding":[0.1]}],"usage":{"prompt_tokens":7,"total_tokens":9}}')
-    answer = await served.ask(await served.token("t"), b'{"model":"chat-small","input":"x"}', "/embeddings")
+    token = await served.token("t", model_class="embed")
+    answer = await served.ask(token, b'{"model":"embed","input":"x"}', "/embeddings")
     assert answer.json()["data"] == [{"embedding": [0.1]}]
     assert (await served.records("t"))[1].body["usage"]["total_tokens"] == 9
 
@@ -235,7 +237,7 @@ async def test_an_upstream_that_is_down_costs_no_turn(served: Served) -> None:
     await served.model.start()
     assert (await served.ask(token)).status_code == 200
     broken, answered = [record.body for record in await served.records("t") if record.kind == Kind.MODEL_REPLY]
-    assert broken == {"status": 503, "code": "upstream_unavailable"}
+    assert broken == {"endpoint": "chat-small/1", "status": 503, "code": "upstream_unavailable"}
     assert answered["status"] == 200
 
 
@@ -285,7 +287,7 @@ async def test_chunks_arrive_one_by_one_and_are_recorded_together(served: Served
         assert b"".join([part async for part in chunks]) == b"".join(EVENTS[1:])
     call, reply = await served.records("t")
     assert call.body["stream"] is True
-    assert reply.body == {"status": 200, "model": "qwen", "usage": USAGE, "finish_reason": "stop"}
+    assert reply.body == {**REPLIED, "model": "qwen", "usage": USAGE, "finish_reason": "stop"}
     assert reply.content == b"".join(EVENTS).decode()
 
 
@@ -328,7 +330,7 @@ async def test_a_caller_that_leaves_stops_the_upstream_and_leaves_nothing_behind
     await until(lambda: running() == before)
     reply = (await served.records("t"))[1]
     assert reply.body == {
-        "status": 200,
+        **REPLIED,
         "model": "qwen",
         "usage": None,
         "finish_reason": None,
@@ -353,14 +355,14 @@ async def test_an_answer_too_large_to_be_recorded_does_not_leave(served: Served)
     served.model.handler = whole(b"x" * (MAX_REPLY + 1))
     answer = await served.ask(await served.token("t"))
     assert problem(answer)[:2] == (502, "upstream_failed")
-    assert (await served.records("t"))[1].body == {"status": 502, "code": "upstream_failed"}
+    assert (await served.records("t"))[1].body == {**REPLIED, "status": 502, "code": "upstream_failed"}
 
 
 async def test_an_answer_that_is_no_json_is_passed_on_and_recorded_as_it_is(served: Served) -> None:
     served.model.handler = whole(b"<html>", kind="text/html")
     answer = await served.ask(await served.token("t"))
     assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"<html>", "text/html")
-    assert (await served.records("t"))[1].body == {"status": 200, "unreadable": True}
+    assert (await served.records("t"))[1].body == {**REPLIED, "unreadable": True}
 
 
 @pytest.mark.parametrize("body", [BODY, STREAMED], ids=["whole", "streamed"])

@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.ledger.record import Entry, Kind, compose, parse
-from runtime.models.reply import describe
+from runtime.models.reply import describe, read_answer
 
 CANARY = "Ann Smith, Bonn"
 
 
 def read(status: int, content: bytes, *, stream: bool = False) -> dict[str, Any]:
     """As it comes out of a record."""
-    entry = Entry(txn="t", kind=Kind.MODEL_REPLY, actor="a", body=describe(status, content, stream=stream))
+    answer = read_answer(content, stream=stream) if status < 300 else None
+    entry = Entry(txn="t", kind=Kind.MODEL_REPLY, actor="a", body=describe(status, answer))
     return parse(compose(entry, "now", 1, bytes(32), None)).body
 
 

@@ -1,0 +1,83 @@
+"""Which models may be asked, and why not the others; a person puts a quarantined one back."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from regions.manifest import ModelEndpoint
+from runtime.errors import Refused
+from runtime.gateway.body import read_object
+from runtime.gateway.oauth import person
+from runtime.identity.tokens import IdentityClaims
+
+MAX_RELEASE = 4_096
+"""Bytes."""
+MAX_REASON = 1_000
+"""Characters."""
+
+router = APIRouter()
+Person = Annotated[IdentityClaims, Depends(person)]
+
+
+@router.get("/models")
+async def list_models(request: Request, _: Person) -> list[dict[str, Any]]:
+    """Every candidate of every model class, with today's verdict for each data class."""
+    gateway = request.app.state.gateway
+    await gateway.quarantine.current()
+    comparisons = await gateway.quarantine.comparisons()
+    return [_told(gateway, endpoint, comparisons.get(endpoint.name)) for endpoint in gateway.manifest.models]
+
+
+@router.post("/models/{model_class}/{candidate}/release")
+async def release(request: Request, model_class: str, candidate: str, by: Person) -> Response:
+    """Use a quarantined endpoint again, by a person's word and for a reason that is recorded."""
+    gateway = request.app.state.gateway
+    endpoint = _endpoint(gateway, f"{model_class}/{candidate}")
+    reason = (await read_object(request, MAX_RELEASE, "reason"))["reason"]
+    if not isinstance(reason, str) or not 0 < len(reason.strip()) <= MAX_REASON:
+        raise Refused("body_invalid", "the reason is no text", remedy=f"say why, in up to {MAX_REASON} characters")
+    await gateway.quarantine.release(endpoint, by.sub, reason.strip())
+    return Response(status_code=204)
+
+
+def _endpoint(gateway: Any, name: str) -> ModelEndpoint:
+    for endpoint in gateway.manifest.models:
+        if endpoint.name == name:
+            return endpoint
+    raise Refused("endpoint_unknown", f"the stack has no model endpoint {name}", remedy="`loomstead models status`")
+
+
+def _told(gateway: Any, endpoint: ModelEndpoint, compared: Any) -> dict[str, Any]:
+    held = gateway.quarantine.held.get(endpoint.name)
+    described = endpoint.model_dump(
+        mode="json",
+        include={
+            *(
+                "name",
+                "model_class",
+                "kind",
+                "provider",
+                "region",
+                "via",
+                "upstream_model",
+                "countries",
+                "data_classes",
+            ),
+            *("weight", "priority", "shadow_percent", "version"),
+        },
+    )
+    verdicts = {
+        str(data_class): next(
+            {"allowed": found.verdict.allowed, "rule": found.verdict.rule, "reason": found.verdict.reason}
+            for found in gateway.routing.every(endpoint.model_class, data_class)
+            if found.endpoint is endpoint
+        )
+        for data_class in gateway.manifest.boundary.data_classes
+    }
+    return {
+        **described,
+        "seen_version": gateway.quarantine.versions.get(endpoint.name),
+        "quarantined": held and held.told(),
+        "compared": compared and {"version": compared[0], "at": compared[1].isoformat(timespec="seconds")},
+        "verdicts": verdicts,
+    }
