@@ -101,6 +101,7 @@ class Document:
             value = reader.document()
         except yaml.MarkedYAMLError as cause:
             line = cause.problem_mark.line + 1 if cause.problem_mark else 1
+            line = min(line, text.count("\n") + 1)  # an end that comes too soon is marked after the last line
             raise error([_no_yaml(name, line, f"expected YAML: {cause.problem or cause.context}")]) from cause
         except ReaderError as cause:
             line = text.encode()[: cause.position].count(b"\n") + 1

@@ -12,12 +12,13 @@ from components.identity.contract import Identity
 from components.keys.contract import Keys
 from components.model_host.contract import ModelHost
 from components.orchestrator.contract import Orchestrator
-from components.parity import PLATFORMS, Capability, NotSupported, Unsupported, implementation, parity
+from components.parity import PLATFORMS, Capability, NotSupported, Unsupported, implementation, parity, require_all
 from components.postgres.contract import Postgres
-from components.spec import BUILT, Platform
+from components.spec import Platform
 from components.vector.contract import Vector
 
 CONTRACTS = (Cluster, CoreSystem, Gateway, Identity, Keys, ModelHost, Orchestrator, Postgres, Vector)
+BUILT = {Platform.LOCAL}
 
 
 def supported(platform: str) -> set[Capability]:
@@ -47,3 +48,14 @@ def test_every_capability_that_is_there_has_a_contract_and_a_table() -> None:
 def test_asking_for_what_is_not_there_raises_with_the_reason(platform: str) -> None:
     with pytest.raises(NotSupported, match=f"postgres on {platform}: not built yet"):
         implementation(Postgres, platform)
+
+
+@pytest.mark.parametrize("platform", sorted(set(Platform) - BUILT))
+def test_all_that_a_platform_lacks_is_told_together(platform: str) -> None:
+    with pytest.raises(NotSupported) as caught:
+        require_all(platform)
+    assert all(f"{capability} on {platform}: not built yet" in str(caught.value) for capability in supported("local"))
+
+
+def test_what_has_all_that_a_fabric_needs_is_not_refused() -> None:
+    require_all(Platform.LOCAL)

@@ -103,7 +103,7 @@ CASES = [
         ["2: parts: expected 0 to 2 entries, got 3"],
     ),
     Case("several types allowed", "colour: red\nsize: [1]", ["2: size: expected an integer or a text, got a list"]),
-    Case("an empty file", "", ["expected a mapping, got nothing"]),
+    Case("an empty file", "", ["1: expected a mapping, got nothing"]),
     Case(
         "a key twice",
         "colour: red\nspare:\n  weight: 1\n  weight: 2",

@@ -1,0 +1,312 @@
+"""Review: what it finds, where it says it is, and what answers for it. ``tests/stacks`` has a file for each rule."""
+
+import random
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from components.checks import CHECKS, check_of
+from components.review import StackReview, refusal, review, review_read
+from components.spec import CONFIG_KEY, SpecError
+from regions.catalogue import load_catalogue
+from regions.findings import Severity
+from tests.fixtures.stacks import RIGHT, STACK_FILE, WRONG, rule_of
+
+CATALOGUE = load_catalogue()
+ON = date(2026, 12, 1)
+FIRST = (RIGHT[0].parent / "eu-gdpr.aws.yaml").read_text()
+QUEBEC = (RIGHT[0].parent / "ca-qc-law25.azure.yaml").read_text()
+
+
+def reviewed(folder: Path, text: str, on: date = ON) -> StackReview:
+    (folder / "Pulumi.x.yaml").write_text(text)
+    return review(folder / "Pulumi.x.yaml", CATALOGUE, on)
+
+
+def changed(text: str, old: str, new: str) -> str:
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+def line_of(text: str, what: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if what in line)
+
+
+def test_the_shipped_stack_is_clean() -> None:
+    found = review(STACK_FILE, CATALOGUE, ON)
+    assert (found.stack, found.findings, found.waivers) == ("local", (), ())
+    assert found.boundary is not None
+    assert found.digest == found.boundary.digest
+
+
+def test_a_finding_says_all_that_is_known(tmp_path: Path) -> None:
+    text = changed(FIRST, "eu.anthropic", "global.anthropic")
+    (finding,) = reviewed(tmp_path, text).open
+    assert (finding.rule, finding.severity) == ("eu-gdpr/process", Severity.DENY)
+    assert (finding.resource, finding.property) == ("models.chat.candidates.main.managed", "process")
+    assert finding.value == "eu-central-1 by global"
+    assert set(finding.countries) >= {"US", "GB"}
+    assert not {"DE", "FR"} & set(finding.countries)
+    assert finding.location is not None
+    assert finding.location.line == line_of(text, "managed:")
+    assert "personal data" in finding.message
+    assert "loomstead models where --regime eu-gdpr --data-class personal" in finding.remedy
+
+
+def test_one_wrong_region_is_one_finding(tmp_path: Path) -> None:
+    text = changed(FIRST, "    region: eu-central-1\n", "    region: eu-west-2\n")
+    text = text.replace("eu.guardrail", "uk.guardrail")
+    (region,) = (finding for finding in reviewed(tmp_path, text).open if finding.resource == "region")
+    assert (region.rule, region.property, region.countries) == ("eu-gdpr/rest", "rest, process, keys, logs", ("GB",))
+    assert "such as eu-west-1" in region.remedy
+
+
+def test_each_data_class_has_its_own_ways_out(tmp_path: Path) -> None:
+    text = changed(FIRST, "data_classes: {personal: {}}", "data_classes: {personal: {}, health: {process: [DE]}}")
+    assert {finding.rule for finding in reviewed(tmp_path, text).open} == {"health/process"}
+    kept = changed(text, "eu-central-1}}", "eu-central-1}, data_classes: [personal]}")
+    assert {finding.resource for finding in reviewed(tmp_path, kept).open} == {"guardrail.profile"}
+
+
+def test_a_relaxation_is_offered_only_where_the_regime_has_one() -> None:
+    offered = {file.name: refusal(review(file, CATALOGUE, ON)) for file in WRONG}
+    assert "record a relaxation of uk-gdpr" in offered["uk-gdpr+process.bedrock-eu-from-london.yaml"]
+    assert "record a relaxation" not in offered["eu-strict+process.openai-european-host.yaml"]
+    assert "record a relaxation" not in offered["in-dpdp+keys.key-ring-in-singapore.yaml"]
+
+
+def test_what_no_country_satisfies_is_told_as_that() -> None:
+    (file,) = (file for file in WRONG if "together-with" in file.name)
+    assert "No country is left for this under uk-gdpr and eu-gdpr" in refusal(review(file, CATALOGUE, ON))
+
+
+def test_a_relaxation_that_ended_opens_nothing(tmp_path: Path) -> None:
+    text = (RIGHT[0].parent / "uk-gdpr.aws-relaxed.yaml").read_text()
+    last = date(2027, 9, 30)
+    assert reviewed(tmp_path, text, last).open == ()
+    after = {finding.rule for finding in reviewed(tmp_path, text, last + timedelta(days=1)).open}
+    assert after == {"residency/expired", "uk-gdpr/process"}
+    before = {finding.rule for finding in reviewed(tmp_path, text, last - timedelta(days=367)).open}
+    assert before == {"residency/expired"}
+
+
+def with_waiver(rule: str, resource: str, expires: str = "2027-06-01") -> str:
+    text = changed(QUEBEC, "      evidence: {pia_ref: PIA-2026-014}\n", "")
+    waiver = f"{{rule: {rule}, resource: {resource}, reason: under way, approver: cpo@example.ca, expires: {expires}}}"
+    return changed(text, "    models:\n", f"    waivers:\n      - {waiver}\n    models:\n")
+
+
+MISSING = ("ca-qc-law25/evidence", "residency.evidence.pia_ref")
+
+
+def test_a_waiver_in_force_answers_for_its_finding(tmp_path: Path) -> None:
+    found = reviewed(tmp_path, with_waiver(*MISSING))
+    (finding,) = found.findings
+    assert finding.waiver == found.waivers[0]
+    assert found.open == ()
+
+
+@pytest.mark.parametrize(
+    ("rule", "resource", "expires", "also"),
+    [
+        (*MISSING, "2026-11-30", "waiver/expired"),
+        (*MISSING, "2027-12-03", "waiver/expired"),
+        ("ca-qc-law25/evidence", "residency.evidence.tia_ref", "2027-06-01", "waiver/unused"),
+        ("ca-pipeda/evidence", "residency.evidence.pia_ref", "2027-06-01", "waiver/unused"),
+        ("spec/value", "region", "2027-06-01", "waiver/not-waivable"),
+        ("personal/rest", "region", "2027-06-01", "waiver/not-waivable"),
+        ("residency/deny", "region", "2027-06-01", "waiver/not-waivable"),
+        ("catalogue/unknown", "region", "2027-06-01", "waiver/not-waivable"),
+    ],
+)
+def test_a_waiver_that_does_not_hold_leaves_the_finding(
+    rule: str, resource: str, expires: str, also: str, tmp_path: Path
+) -> None:
+    found = reviewed(tmp_path, with_waiver(rule, resource, expires))
+    assert {finding.rule for finding in found.open} == {"ca-qc-law25/evidence", also}
+
+
+def test_a_boundary_cannot_be_waived(tmp_path: Path) -> None:
+    text = changed(
+        with_waiver("ca-pipeda/process", "models.chat.candidates.main.managed"), "sku: Standard", "sku: GlobalStandard"
+    )
+    rules = {finding.rule for finding in reviewed(tmp_path, text).open}
+    assert rules >= {"ca-pipeda/process", "waiver/not-waivable"}
+
+
+def test_a_rule_on_resources_is_waived_for_the_plan(tmp_path: Path) -> None:
+    text = changed(
+        FIRST,
+        "    models:\n",
+        "    waivers:\n      - {rule: A26, resource: z, reason: r, approver: a, expires: 2027-06-01}\n    models:\n",
+    )
+    assert reviewed(tmp_path, text).open == ()
+
+
+def test_every_regime_asks_for_its_own_evidence(tmp_path: Path) -> None:
+    text = changed(QUEBEC, "[ca-qc-law25, ca-pipeda]", "[ca-pipeda]")
+    assert reviewed(tmp_path, changed(text, "      evidence: {pia_ref: PIA-2026-014}\n", "")).open == ()
+
+
+def test_a_file_that_is_not_there_is_no_finding(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="expected a readable file"):
+        review(tmp_path / "Pulumi.none.yaml", CATALOGUE, ON)
+    with pytest.raises(SpecError, match="expected a readable file"):
+        review(tmp_path, CATALOGUE, ON)
+
+
+def test_bytes_that_are_no_text_are_found_at_their_line(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.x.yaml").write_bytes(b"config:\n  a: \xff\n")
+    (finding,) = review(tmp_path / "Pulumi.x.yaml", CATALOGUE, ON).findings
+    assert finding.rule == "spec/yaml"
+    assert finding.location is not None
+    assert finding.location.line == 2
+
+
+def test_what_pulumi_read_is_reviewed_as_the_file_is(tmp_path: Path) -> None:
+    for file in WRONG:
+        if rule_of(file) == "spec/yaml" or file.stem.endswith("no-fabric"):
+            continue
+        read = yaml.safe_load(file.read_text())["config"][CONFIG_KEY]
+        found = review_read(tmp_path / "none.yaml", plain(read), "x", CATALOGUE, ON)
+        assert {finding.rule for finding in found.open} == {rule_of(file)}, file.name
+        assert {finding.location for finding in found.open} == {None}
+
+
+def plain(value: Any) -> Any:
+    """As Pulumi hands it on: a plain date is a time."""
+    match value:
+        case dict():
+            return {key: plain(inner) for key, inner in value.items()}
+        case list():
+            return [plain(inner) for inner in value]
+        case date():
+            return f"{value} 00:00:00 +0000 UTC"
+    return value
+
+
+def test_every_check_is_found_in_a_wrong_file_and_explained() -> None:
+    found = {check_of(rule_of(file), CATALOGUE) for file in WRONG}
+    assert found == set(CHECKS)
+    assert all(check.title and check.why.endswith(".") and check.remedy.endswith(".") for check in CHECKS)
+
+
+@pytest.mark.parametrize(
+    "rule", ["", "<regime>/<purpose>", "eu-gdpr", "eu-gdpr/nothing", "eu-gdrp/process", "A01", "/"]
+)
+def test_what_is_no_rule_of_review_has_no_row(rule: str) -> None:
+    assert check_of(rule, CATALOGUE) is None
+
+
+def texts(value: Any) -> Any:
+    """Dates as they are written."""
+    match value:
+        case dict():
+            return {key: texts(inner) for key, inner in value.items()}
+        case list():
+            return [texts(inner) for inner in value]
+        case date():
+            return str(value)
+    return value
+
+
+DOCUMENTS = [texts(yaml.safe_load(file.read_text())) for file in RIGHT]
+GARBAGE = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 10**19),
+    st.text(st.characters(codec="utf-8"), max_size=12),
+    st.sampled_from(
+        ["eu-gdpr", "aws", "DE", "host", "eea", "eu-central-1", "2027-01-01", "https://x", "bedrock", "GB"]
+    ),
+    st.just([]),
+    st.just({}),
+    st.lists(st.sampled_from(["DE", "personal", "ZZ"]), max_size=2),
+)
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(place for key, one in inner for place in places(one, (*at, key)))]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A right stack file with some keys dropped, some values swapped for others of it, and some garbage."""
+    document = yaml.safe_load(yaml.safe_dump(draw(st.sampled_from(DOCUMENTS))))
+    for _ in range(draw(st.integers(1, 4))):
+        *above, key = draw(st.sampled_from(places(document)[1:]))
+        holder = at(document, tuple(above))
+        match draw(st.sampled_from(["drop", "garbage", "swap", "key"])):
+            case "drop":
+                del holder[key]
+            case "garbage":
+                holder[key] = draw(GARBAGE)
+            case "swap":
+                holder[key] = yaml.safe_load(yaml.safe_dump(at(document, draw(st.sampled_from(places(document))))))
+            case "key" if isinstance(holder, dict):
+                holder[draw(st.text(st.characters(codec="utf-8"), max_size=8))] = holder.pop(key)
+        if not document:
+            break
+    return yaml.safe_dump(document, allow_unicode=True)
+
+
+def at(document: Any, place: tuple[Any, ...]) -> Any:
+    for step in place:
+        document = document[step]
+    return document
+
+
+def is_located(found: StackReview, file: Path) -> bool:
+    last = len(
+        re.split("\r\n|[\r\n\x85\u2028\u2029]", file.read_bytes().decode())
+    )  # what YAML 1.1 takes for a line's end
+    return all(
+        finding.location and finding.location.file == str(file) and 1 <= finding.location.line <= last
+        for finding in found.findings
+    )
+
+
+FUZZ = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@FUZZ
+@given(text=mutated())
+def test_a_mutated_stack_file_is_reviewed_and_every_finding_is_located(text: str, tmp_path: Path) -> None:
+    found = reviewed(tmp_path, text)
+    assert is_located(found, tmp_path / "Pulumi.x.yaml")
+    assert found.spec is not None or found.open
+
+
+@FUZZ
+@given(text=st.text(st.characters(codec="utf-8")), cut=st.integers(0, len(FIRST)), keep=st.integers(0, len(FIRST)))
+def test_garbage_in_a_stack_file_is_reviewed_and_located(text: str, cut: int, keep: int, tmp_path: Path) -> None:
+    found = reviewed(tmp_path, FIRST[:cut] + text + FIRST[keep:])
+    assert is_located(found, tmp_path / "Pulumi.x.yaml")
+
+
+@FUZZ
+@given(file=st.sampled_from(RIGHT), seed=st.integers())
+def test_a_shuffled_stack_file_has_the_same_digest(file: Path, seed: int, tmp_path: Path) -> None:
+    order = random.Random(seed)  # noqa: S311
+
+    def shuffled(value: Any) -> Any:
+        match value:
+            case dict():
+                return {key: shuffled(value[key]) for key in order.sample(list(value), len(value))}
+            case list():
+                return [shuffled(one) for one in order.sample(value, len(value))]
+        return value
+
+    document = texts(yaml.safe_load(file.read_text()))
+    found = reviewed(tmp_path, yaml.safe_dump(shuffled(document), sort_keys=False))
+    assert found.open == ()
+    assert found.digest == review(file, CATALOGUE, ON).digest
