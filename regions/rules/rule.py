@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 from regions.boundary import Boundary, Flow
@@ -177,14 +177,14 @@ class ResourceRule:
 
     def about(self, type_: str) -> bool:
         """Whether the rule is about resources of a type token."""
-        return any(fnmatchcase(type_, pattern) for pattern in self.types)
+        return is_one_of(type_, self.types)
 
     def findings(self, resource: Resource, plan: Plan) -> Iterator[Finding]:
         """What the rule has against one resource; nothing where it is not about its type."""
         if not self.about(resource.type) or not self._holds(plan):
             return
         for clause in self.clauses:
-            if clause.types and not any(fnmatchcase(resource.type, pattern) for pattern in clause.types):
+            if clause.types and not is_one_of(resource.type, clause.types):
                 continue
             for breach in clause.breaches(resource, plan):
                 yield self._finding(resource.name, breach)
@@ -209,6 +209,12 @@ class ResourceRule:
             message=f"{self.title}: {breach.message}",
             remedy=self.remedy,
         )
+
+
+@cache
+def is_one_of(type_: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a type token is one of those named, ``*`` for any."""
+    return any(fnmatchcase(type_, pattern) for pattern in patterns)
 
 
 def values_at(properties: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:

@@ -7,10 +7,12 @@ from regions.rules.rule import Clause, ResourceRule
 
 _MSK = "aws:msk/replicator:Replicator"
 _INCIDENTS = "aws:ssmincidents/replicationSet:ReplicationSet"
+_KEYSPACE = "aws:keyspaces/keyspace:Keyspace"
 _STORES_OF_SEVERAL_REGIONS = (
     "aws:elasticache/globalReplicationGroup:GlobalReplicationGroup",
     "aws:memorydb/multiRegionCluster:MultiRegionCluster",
     "aws:docdb/globalCluster:GlobalCluster",
+    "aws:neptune/globalCluster:GlobalCluster",
 )
 
 RULES: tuple[ResourceRule, ...] = (
@@ -39,9 +41,13 @@ RULES: tuple[ResourceRule, ...] = (
     ),
     ResourceRule(
         id="A05",
-        title="RDS snapshot copied to another region",
+        title="Database snapshot copied to another region",
         severity=Severity.DENY,
-        types=("aws:rds/snapshotCopy:SnapshotCopy", "aws:rds/clusterSnapshotCopy:ClusterSnapshotCopy"),
+        types=(
+            "aws:rds/snapshotCopy:SnapshotCopy",
+            "aws:rds/clusterSnapshotCopy:ClusterSnapshotCopy",
+            "aws:redshift/snapshotCopy:SnapshotCopy",
+        ),
         trap="the copy rests in the destination region",
         remedy="leave destinationRegion out, or name a region inside the Boundary",
         source="residency-facts.md §7 A05, pulumi_aws 7.51.1",
@@ -101,7 +107,7 @@ RULES: tuple[ResourceRule, ...] = (
         id="A34",
         title="Store of several regions",
         severity=Severity.DENY,
-        types=(*_STORES_OF_SEVERAL_REGIONS, _MSK, _INCIDENTS),
+        types=(*_STORES_OF_SEVERAL_REGIONS, _MSK, _INCIDENTS, _KEYSPACE),
         trap="such a store exists to hold the same data in more than one region",
         remedy="use the regional store; a replicator or replication set only between regions inside the Boundary",
         source="residency-facts.md §7 A34, pulumi_aws 7.51.1",
@@ -114,6 +120,7 @@ RULES: tuple[ResourceRule, ...] = (
                 absent("a cluster that is not of MSK may stand anywhere"),
                 types=(_MSK,),
             ),
+            Clause("replicationSpecification.regionLists[]", within(Purpose.REST), types=(_KEYSPACE,)),
             Clause("regions[].name", within(Purpose.REST), types=(_INCIDENTS,)),
             Clause("region[].name", within(Purpose.REST), types=(_INCIDENTS,)),
         ),

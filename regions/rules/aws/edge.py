@@ -12,7 +12,11 @@ from regions.rules.rule import UNKNOWN, UNSET, Check, Clause, Plan, Resource, Re
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _ACCELERATION = "aws:s3/bucketAccelerateConfiguration:BucketAccelerateConfiguration"
-_DISTRIBUTION = "aws:cloudfront/distribution:Distribution"
+_DISTRIBUTIONS = (
+    "aws:cloudfront/distribution:Distribution",
+    "aws:cloudfront/multitenantDistribution:MultitenantDistribution",
+    "aws:cloudfront/distributionTenant:DistributionTenant",
+)
 _WEB_ACL = "aws:wafv2/webAcl:WebAcl"
 _GLOBAL_NAMES = ("aws:route53/zone:Zone", "aws:route53/queryLog:QueryLog")
 _MAIL = "aws:sesv2/multiRegionEndpoint:MultiRegionEndpoint"
@@ -52,12 +56,12 @@ RULES: tuple[ResourceRule, ...] = (
         id="A24",
         title="CloudFront",
         severity=Severity.DENY,
-        types=(_DISTRIBUTION, _WEB_ACL),
+        types=(*_DISTRIBUTIONS, _WEB_ACL),
         trap="TLS ends and content is cached at edges in any country; certificate and web ACL live in us-east-1",
         remedy="a regional load balancer or API Gateway, with a web ACL of scope REGIONAL",
         source="residency-facts.md §7 A24, pulumi_aws 7.51.1",
         clauses=(
-            Clause("", exists("it serves from edges in any country"), (_DISTRIBUTION,)),
+            Clause("", exists("it serves from edges in any country"), _DISTRIBUTIONS),
             Clause("scope", one_of({"REGIONAL"}, "it works at edges in any country"), (_WEB_ACL,)),
         ),
     ),

@@ -16,6 +16,7 @@ TABLE, REPLICA = "aws:dynamodb/table:Table", "aws:dynamodb/tableReplica:TableRep
 OLD_TABLE = "aws:dynamodb/globalTable:GlobalTable"
 MSK, INCIDENTS = "aws:msk/replicator:Replicator", "aws:ssmincidents/replicationSet:ReplicationSet"
 DSQL, PEERING, BROKER = "aws:dsql/cluster:Cluster", "aws:dsql/clusterPeering:ClusterPeering", "aws:mq/broker:Broker"
+KEYSPACE = "aws:keyspaces/keyspace:Keyspace"
 HOME = "eu-central-1"
 
 
@@ -82,7 +83,7 @@ CASES = [
     ),
     *(
         case
-        for type_ in (SNAPSHOT, CLUSTER_SNAPSHOT)
+        for type_ in (SNAPSHOT, CLUSTER_SNAPSHOT, "aws:redshift/snapshotCopy:SnapshotCopy")
         for case in (
             Case("A05", f"{type_} stays", resource(type_, "s", {})),
             Case("A05", f"{type_} inside", resource(type_, "s", {"destinationRegion": "eu-west-3"})),
@@ -155,7 +156,17 @@ CASES = [
             "aws:elasticache/globalReplicationGroup:GlobalReplicationGroup",
             "aws:memorydb/multiRegionCluster:MultiRegionCluster",
             "aws:docdb/globalCluster:GlobalCluster",
+            "aws:neptune/globalCluster:GlobalCluster",
         )
+    ),
+    *(
+        Case(
+            "A34",
+            f"keyspace in {region}",
+            resource(KEYSPACE, "k", {"replicationSpecification": {"regionLists": [HOME, region]}}),
+            found,
+        )
+        for region, found in (("eu-west-1", ()), ("us-east-1", ("replicationSpecification.regionLists[1]",)))
     ),
     Case("A34", "regional cache", resource("aws:elasticache/replicationGroup:ReplicationGroup", "c", {})),
     Case(

@@ -29,6 +29,14 @@ CASES = [
         resource(BUCKET, "b", {"accelerationStatus": "Enabled"}),
         ("accelerationStatus",),
     ),
+    *(
+        Case("A24", f"{type_} exists", resource(type_, "d", {"enabled": True}), ("",))
+        for type_ in (
+            "aws:cloudfront/distribution:Distribution",
+            "aws:cloudfront/multitenantDistribution:MultitenantDistribution",
+            "aws:cloudfront/distributionTenant:DistributionTenant",
+        )
+    ),
     Case(
         "A24",
         "distribution",
