@@ -32,6 +32,7 @@ from runtime.ledger.checkpoint import Checkpointer
 from runtime.ledger.content import SubjectKeys
 from runtime.ledger.writer import Ledger
 from runtime.models.calls import ModelCalls, ModelPath
+from runtime.models.compare import Comparison
 from runtime.models.outgoing import open_upstreams
 from runtime.models.quarantine import Quarantine
 from runtime.models.routing import Routing
@@ -69,6 +70,7 @@ class Gateway:
     webhook: Webhook
     routing: Routing
     quarantine: Quarantine
+    comparison: Comparison
 
 
 def create_app(settings: Settings, manifest: Manifest) -> ModelPath:
@@ -128,6 +130,7 @@ async def _open(
     registry = Agents(pool, manifest, contracts)
     consents = Approvals(pool, ledger, manifest.limits.approval_seconds)
     orchestrator = TemporalOrchestrator(endpoints.temporal, manifest.limits.approval_seconds)
+    routing, quarantine = Routing(manifest), Quarantine(pool, ledger, manifest)
     gateway = Gateway(
         manifest=manifest,
         pool=pool,
@@ -143,8 +146,9 @@ async def _open(
         views=Views(pool, registry, contracts),
         orchestrator=orchestrator,
         webhook=secrets.webhook,
-        routing=Routing(manifest),
-        quarantine=Quarantine(pool, ledger, manifest),
+        routing=routing,
+        quarantine=quarantine,
+        comparison=Comparison(pool, ledger, subject_keys, routing, quarantine, upstreams, manifest.boundary_digest),
     )
     _run(Dispatcher(pool, orchestrator).run, stack)
     return gateway, _model_calls(gateway, upstreams, stack)

@@ -2,13 +2,18 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from regions.manifest import ModelEndpoint
 from runtime.errors import Refused
-from runtime.gateway.body import read_object
+from runtime.gateway.body import read_body, read_object
 from runtime.gateway.oauth import person
 from runtime.identity.tokens import IdentityClaims
+from runtime.models.compare import Action
+from runtime.tasks.context import read
+from runtime.tasks.prompt import FINISH, AnswerUnusable, parse
 
 MAX_RELEASE = 4_096
 """Bytes."""
@@ -17,6 +22,16 @@ MAX_REASON = 1_000
 
 router = APIRouter()
 Person = Annotated[IdentityClaims, Depends(person)]
+
+
+class Compare(BaseModel):
+    """``endpoint``: a candidate, by name. ``tasks``: how many of those that ended last."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    agent: str
+    endpoint: str
+    tasks: int = Field(default=10, ge=1, le=100)
 
 
 @router.get("/models")
@@ -38,6 +53,26 @@ async def release(request: Request, model_class: str, candidate: str, by: Person
         raise Refused("body_invalid", "the reason is no text", remedy=f"say why, in up to {MAX_REASON} characters")
     await gateway.quarantine.release(endpoint, by.sub, reason.strip())
     return Response(status_code=204)
+
+
+@router.post("/models/compare")
+async def compare(request: Request, by: Person) -> list[dict[str, Any]]:
+    """Ask a candidate what an agent's recorded turns asked, and tell where its actions would differ."""
+    gateway = request.app.state.gateway
+    wanted = read(Compare, await read_body(request, MAX_RELEASE))
+    endpoint = _endpoint(gateway, wanted.endpoint)
+    await gateway.agents.get(wanted.agent)
+
+    async def action(version: int, answer: str) -> Action | None:
+        agent = await gateway.agents.get(wanted.agent, version)
+        try:
+            proposal = parse(answer, agent.definition.tools)
+        except AnswerUnusable:
+            return None
+        return Action(proposal.tool, {} if proposal.tool == FINISH else proposal.arguments)  # its summary is words
+
+    rows = await gateway.comparison.run(wanted.agent, endpoint, wanted.tasks, by.sub, action)
+    return msgspec.to_builtins(rows)
 
 
 def _endpoint(gateway: Any, name: str) -> ModelEndpoint:

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     TOKEN_ISSUED = "token_issued"  # noqa: S105  no password
     MODEL_CALL = "model_call"
     MODEL_REPLY = "model_reply"
+    MODEL_COMPARED = "model_compared"
     TOOL_CALL = "tool_call"
     TOOL_RESULT = "tool_result"
     APPROVAL_REQUESTED = "approval_requested"

@@ -203,5 +203,5 @@ def _check_release(endpoint: ModelEndpoint, row: Any) -> None:
         raise Refused(
             "endpoint_not_compared",
             f"{endpoint.name} answers as {row['seen']} instead of {row['expected']}, and nobody has compared the two",
-            remedy=f"`loomstead models compare {endpoint.name}` shows where its actions would differ",
+            remedy=f"`loomstead models compare --agent … --candidate {endpoint.name}` shows where its actions differ",
         )

@@ -6,6 +6,7 @@ model and no protection. What protects is behind ``POST /tools``: late binding, 
 """
 
 import json
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +76,7 @@ def answer_schema(tools: dict[str, OfferedTool]) -> dict[str, Any]:
     return {"anyOf": [_closed(_turn(name, _closed(_bounded(parameters)))) for name, parameters in offered.items()]}
 
 
-def parse(answer: str, tools: dict[str, OfferedTool]) -> Proposal:
+def parse(answer: str, tools: Container[str]) -> Proposal:
     """The proposal in the model's answer; raises ``AnswerUnusable``. Arguments are the gateway's to judge."""
     try:
         value = json.loads(answer)

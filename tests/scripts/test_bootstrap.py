@@ -68,7 +68,8 @@ def test_a_uv_on_path_that_is_new_enough_makes_the_environment(clone: Path, mach
     put_python(machine, "exit 1")
     put_uv(machine, version)
     done = bootstrap(clone, machine)
-    wanted = f"<sync><--project><{clone}><--frozen><--inexact><--extra><local><--python><{machine / 'python3'}>root={clone}\n"
+    options = "<--frozen><--inexact><--extra><local>"
+    wanted = f"<sync><--project><{clone}>{options}<--python><{machine / 'python3'}>root={clone}\n"
     assert done.stdout == wanted
 
 
