@@ -107,7 +107,7 @@ def _encrypted_within(value: Any, resource: Resource, plan: Plan) -> Iterator[Br
 
 
 def _outside(plan: Plan, resource: Resource, purpose: Purpose, where: str | None) -> Iterator[Breach | str]:
-    if where is None:
+    if not isinstance(where, str):
         yield "neither it nor a resource of this plan says which region it is in"
     elif breach := outside(plan, resource, purpose, where):
         yield breach

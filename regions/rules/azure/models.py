@@ -74,7 +74,7 @@ def _spills_no_further(value: Any, resource: Resource, plan: Plan) -> Iterator[B
 def _published_within(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach]:
     if value == "OpenAI":
         return
-    breach = plan.outside(f"a model of {value}", Purpose.PROCESS, _PUBLISHERS.get(value, ()))
+    breach = plan.outside(f"a model of {value}", Purpose.PROCESS, _PUBLISHERS.get(str(value), ()))
     if breach is not None:
         yield breach
 
@@ -85,7 +85,7 @@ def _connected(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach | 
         yield "metadata has no ResourceId, so which resource it leads to is not known"
         return
     category = resource.properties.get("properties", {}).get("category")
-    yield from refers_within(Purpose.PROCESS, *_TARGETS.get(category, ()))(target, resource, plan)
+    yield from refers_within(Purpose.PROCESS, *_TARGETS.get(str(category), ()))(target, resource, plan)
 
 
 _TARGETS: Mapping[str, tuple[str, ...]] = {
@@ -169,7 +169,11 @@ RULES: tuple[ResourceRule, ...] = (
         clauses=(
             Clause(
                 "properties.category",
-                one_of(_TARGETS, "it is no service of Azure that stands in a region", unset="its category is not said"),
+                one_of(
+                    tuple(_TARGETS),
+                    "it is no service of Azure that stands in a region",
+                    unset="its category is not said",
+                ),
             ),
             Clause("properties.metadata", _connected),
         ),

@@ -22,7 +22,7 @@ def place(resource: Resource, plan: Plan) -> str | None:
     if resource.region is not None:
         return resource.region
     group = named(plan, str(resource.properties.get("resourceGroupName")), _GROUP)
-    return None if group is None else place(group, plan)
+    return None if group is None or group is resource else place(group, plan)
 
 
 def parent_of(resource: Resource, plan: Plan) -> Resource | None:
@@ -32,7 +32,10 @@ def parent_of(resource: Resource, plan: Plan) -> Resource | None:
     parents = [
         found
         for found in plan.resources
-        if found.type.rpartition(":")[0] == module and "location" in found.properties and _names(found) <= names
+        if found is not resource
+        and found.type.rpartition(":")[0] == module
+        and found.properties.get("location") is not None
+        and _names(found) <= names
     ]
     return max(parents, key=lambda found: len(_names(found)), default=None)
 

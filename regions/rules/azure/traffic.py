@@ -1,6 +1,6 @@
 """Azure's edge, messaging, caches and replicas of services: where traffic is answered, and copied to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from regions.findings import Severity
@@ -18,9 +18,10 @@ def _endpoint_within(value: Any, resource: Resource, plan: Plan) -> Iterator[Bre
     """An endpoint's own location, else that of the planned resource which it leads to."""
     if value is UNSET:
         return
-    where = value.get("endpointLocation")
+    endpoint = value if isinstance(value, Mapping) else {}
+    where = endpoint.get("endpointLocation")
     if where is None:
-        target = str(value.get("targetResourceId")).casefold()
+        target = str(endpoint.get("targetResourceId")).casefold()
         found = [other for other in plan.resources if str(other.properties.get("id")).casefold() == target]
         where = place(found[0], plan) if len(found) == 1 else None
     if not isinstance(where, str):
@@ -36,9 +37,9 @@ def _is_within(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach | 
 def _rests_within(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach | str]:
     """``dataLocation`` is the name of a country or geography, not of a region."""
     codes = {name: (code,) for code, name in plan.catalogue.countries.names.items()} | _SPELLINGS
-    if value not in codes:
+    if str(value) not in codes:
         yield "it is no country or geography that the catalogue has"
-    elif breach := plan.outside(f"{resource.name} in {value}", Purpose.REST, codes[value]):
+    elif breach := plan.outside(f"{resource.name} in {value}", Purpose.REST, codes[str(value)]):
         yield breach
 
 

@@ -14,10 +14,10 @@ _JURISDICTIONS = {"eu": ("eu",), "us": ("US",)}
 
 
 def _jurisdiction_within(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach | str]:
-    if value not in _JURISDICTIONS:
+    if str(value) not in _JURISDICTIONS:
         yield "it is neither eu nor us, and there are no other places that commit to any country"
         return
-    countries = tuple(sorted(plan.catalogue.expand(_JURISDICTIONS[value], plan.boundary.host)))
+    countries = tuple(sorted(plan.catalogue.expand(_JURISDICTIONS[str(value)], plan.boundary.host)))
     for purpose in (Purpose.REST, Purpose.PROCESS):
         if breach := plan.outside(f"{resource.name} in {value}", purpose, countries):
             yield breach
