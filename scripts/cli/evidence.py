@@ -13,8 +13,8 @@ from typer.core import TyperGroup
 from components.naming import REPOSITORY, stack_home
 from components.review import review
 from regions.catalogue import load_catalogue
+from scripts.cli.failure import CommandError
 from scripts.cli.output import console, plain
-from scripts.cli.place import CommandError
 from scripts.cli.review import stack_files
 from scripts.report.evidence import EvidenceError, EvidenceList, verify_evidence, write_evidence
 from scripts.report.seal import ALGORITHM, SealError, read_key
@@ -62,6 +62,8 @@ def of_a_stack(
         listed = write_evidence(folder, reviewed, load_catalogue(), day, signing)
     except (EvidenceError, SealError) as error:
         raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(f"{error.filename} cannot be written: {error.strerror}. Name another --output.") from error
     console.print(f"written: {plain(folder)}", soft_wrap=True)
     console.print(plain(_told(listed)), soft_wrap=True)
     if listed.open_findings:

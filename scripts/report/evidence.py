@@ -28,6 +28,7 @@ from scripts.report.picture import draw
 from scripts.report.placements import as_json, facts_used, placements
 from scripts.report.seal import SealError, check_seal, seal
 
+MOST_NAMES = 3
 LIST, SEAL, STACK_FILE = "evidence.json", "evidence.jws", "stack.yaml"
 
 
@@ -69,18 +70,21 @@ def write_evidence(
 
     A folder that holds anything else than evidence is left alone.
     """
-    if folder.exists() and not (folder / LIST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise EvidenceError(f"{folder} is there and holds no evidence: name another folder with --output.")
     stack_file = Path(review.file).read_bytes()
     review = _portable(review)
     contents = dict(_contents(review, catalogue, on, stack_file))
     listed = _list(contents, review, catalogue, on)
     contents[LIST] = canonical(listed.model_dump(mode="json"))
     contents[SEAL] = seal(contents[LIST], private_jwk)
+    if folder.exists():
+        others = {path.name for path in folder.iterdir()} - contents.keys() if folder.is_dir() else {"a file"}
+        if others:
+            told = ", ".join(sorted(others)[:MOST_NAMES])
+            raise EvidenceError(f"{folder} holds what is no evidence ({told}): name another folder with --output.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".evidence-") as beside:
         made = Path(beside, "made")
-        made.mkdir(mode=0o755)
+        made.mkdir()
         for name, content in contents.items():
             (made / name).write_bytes(content)
         if folder.exists():
@@ -113,9 +117,14 @@ def _differences(folder: Path, listed: EvidenceList) -> Iterator[str]:
         path = there.pop(known.path, None)
         if path is None:
             yield f"missing: {known.path}"
-        elif path.is_symlink() or hashlib.sha256(path.read_bytes()).hexdigest() != known.sha256:
+        elif not _is_as_listed(path, known):
             yield f"changed: {known.path}"
     yield from (f"added: {name}" for name in sorted(there.keys() - {LIST, SEAL}))
+
+
+def _is_as_listed(path: Path, known: Listed) -> bool:
+    plain = path.is_file() and not path.is_symlink()  # what is no plain file may never end
+    return plain and hashlib.sha256(path.read_bytes()).hexdigest() == known.sha256
 
 
 def _contents(review: StackReview, catalogue: Catalogue, on: date, stack_file: bytes) -> Iterator[tuple[str, bytes]]:

@@ -20,7 +20,7 @@ from regions.residency import DataClass, Purpose
 from scripts.report.answers import Answer, answers
 from scripts.report.coverage import NOT_COVERED
 from scripts.report.picture import NARROW, SIGNS, WIDE, draw
-from scripts.report.placements import Placement, facts_used, placements, unverified
+from scripts.report.placements import Placement, Standing, facts_used, placements, unverified
 from scripts.report.text import environment, places
 
 PURPOSES = {
@@ -77,6 +77,11 @@ class Chapter:
     @property
     def waived(self) -> int:
         return len(self.review.findings) - self.open
+
+    @property
+    def relaxed(self) -> bool:
+        placed = (one for row in self.rows for one in row.placed.values())
+        return any(one.standing is Standing.RELAXED for one in placed)
 
     @property
     def tally(self) -> str:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from regions.catalogue import load_catalogue
 from scripts.cli.evidence import evidence
-from scripts.cli.place import CommandError
+from scripts.cli.failure import CommandError
 from tests.fixtures.reviews import MIXED, stack_file
 
 LOOMSTEAD = str(Path(sys.executable).with_name("loomstead"))
@@ -131,6 +131,12 @@ def test_a_made_key_is_private_and_never_written_over(tmp_path: Path, key: Path,
     before = key.read_bytes()
     assert "Name a new file." in str(refusal("key", key))
     assert key.read_bytes() == before
+
+
+def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path, key: Path) -> None:
+    said = str(refusal(stack_file(tmp_path), *ON, "--key", key, "--output", "/proc/evidence"))
+    assert "/proc" in said
+    assert "Name another --output." in said
 
 
 def test_a_malformed_stack_file_gets_no_evidence(tmp_path: Path, key: Path) -> None:

@@ -54,7 +54,6 @@ def test_made_twice_at_different_places_it_is_the_same_to_the_last_byte(tmp_path
     write_evidence(tmp_path / "again", elsewhere, CATALOGUE, ON, PRIVATE)
     write_evidence(folder, elsewhere, CATALOGUE, ON, PRIVATE)
     assert contents(tmp_path / "again") == contents(folder)
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 
 
@@ -91,9 +90,12 @@ def test_missing_and_added_files_are_named(folder: Path) -> None:
     (folder / "more" / "note.txt").write_text("found nothing")
     (folder / "boundary.json").unlink()
     (folder / "boundary.json").symlink_to("/dev/null")
+    (folder / "catalogue.json").unlink()
+    os.mkfifo(folder / "catalogue.json")
     (folder / ".hidden").write_text("")
     assert verify_evidence(folder, PUBLIC)[1] == [
         "changed: boundary.json",
+        "changed: catalogue.json",
         "missing: findings.json",
         "added: .hidden",
         "added: more/note.txt",
@@ -132,9 +134,16 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     home.mkdir()
     (home / "letters.txt").write_text("dear")
     for target in (home, home / "letters.txt"):
-        with pytest.raises(EvidenceError, match="holds no evidence"):
+        with pytest.raises(EvidenceError, match="holds what is no evidence"):
             write_evidence(target, reviewed(tmp_path), CATALOGUE, ON, PRIVATE)
     assert (home / "letters.txt").read_text() == "dear"
+
+
+def test_a_note_beside_evidence_is_not_lost_when_it_is_written_again(tmp_path: Path, folder: Path) -> None:
+    (folder / "note.txt").write_text("seen by Jan")
+    with pytest.raises(EvidenceError, match=r"note\.txt"):
+        write_evidence(folder, reviewed(tmp_path), CATALOGUE, ON, PRIVATE)
+    assert (folder / "note.txt").read_text() == "seen by Jan"
 
 
 def test_a_file_without_a_boundary_gives_no_evidence_and_says_why(tmp_path: Path) -> None:

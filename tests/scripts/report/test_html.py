@@ -152,6 +152,18 @@ def test_stacks_share_one_report_and_its_facts(tmp_path: Path) -> None:
     assert page.open == []
 
 
+def test_a_clean_stack_says_what_it_owes_to_a_relaxation(tmp_path: Path) -> None:
+    clean = MIXED[: MIXED.index("          abroad:")].replace("countries: [FR]", "countries: [DE]")
+    text = clean.replace(
+        "data_classes: {public: {}, personal: {}, health: {process: [DE]}}", "data_classes: {public: {}}"
+    )
+    page = Page(render([reviewed(tmp_path, text)], CATALOGUE, ON))
+    assert "No open finding; 1 answered for by a waiver." in page.text
+    unwaived = text[: text.index("    waivers:")] + text[text.index("    telemetry:") :]
+    page = Page(render([reviewed(tmp_path, unwaived)], CATALOGUE, ON))
+    assert "No finding. Every declared flow stays inside the rules, some by a relaxation alone." in page.text
+
+
 def test_the_same_review_gives_the_same_bytes(tmp_path: Path) -> None:
     once, again = (render([reviewed(tmp_path)], CATALOGUE, ON) for _ in range(2))
     assert once == again
