@@ -20,6 +20,7 @@ from runtime.gateway.app import create_app
 from runtime.settings import START_REFUSED, StartError
 from runtime.startup import load_manifest
 from tests.fixtures.installed import Installed
+from tests.fixtures.issuer import endpoint
 
 Change = Callable[[Installed], Any]
 
@@ -134,6 +135,31 @@ def test_a_secret_that_is_none_is_named_and_not_told(installed: Installed, name:
     with pytest.raises(StartError, match=name) as refused:
         create_app(installed.settings, installed.manifest)
     assert "canary" not in str(refused.value)
+
+
+async def test_a_models_credential_or_translator_that_is_missing_ends_the_start(installed: Installed) -> None:
+    given = endpoint("chat-small/theirs", "https://models.example/v1", credential="theirs")
+    installed.sign(installed.manifest.model_copy(update={"models": (given,)}))
+    process = await start(installed)
+    _, err = await process.communicate()
+    assert process.returncode == START_REFUSED
+    assert "upstream.theirs.key: a model's credential cannot be read" in err.decode()
+    installed.sign(installed.manifest.model_copy(update={"models": (endpoint("chat-small/claude", None),)}))
+    process = await start(installed)
+    _, err = await process.communicate()
+    assert process.returncode == START_REFUSED
+    assert "chat-small/claude: it is asked through the translator" in err.decode()
+    assert "LOOMSTEAD_TRANSLATOR" in err.decode()
+
+
+@pytest.mark.parametrize("content", [b"", b"two words", b"canary\r\nx-other: 1", "canär".encode(), b"canary\x00"])
+def test_a_credential_that_is_no_word_is_named_and_not_told(installed: Installed, content: bytes) -> None:
+    (installed.folder / "secrets" / "upstream.theirs.key").write_bytes(content)
+    given = endpoint("chat-small/theirs", "https://models.example/v1", credential="theirs")
+    manifest = installed.manifest.model_copy(update={"models": (given,)})
+    with pytest.raises(StartError, match=r"upstream\.theirs\.key") as refused:
+        create_app(installed.settings, manifest)
+    assert "canar" not in str(refused.value)
 
 
 async def test_what_fits_starts_answers_and_ends_when_told(installed: Installed) -> None:

@@ -157,6 +157,7 @@ class Served:
     way: Way
     quarantine: Quarantine
     person: IdentityClient
+    endpoints: tuple[ModelEndpoint, ...]
 
     @property
     def url(self) -> str:
@@ -281,4 +282,4 @@ async def served(
         await opened.enter_async_context(serving(path, httpx.URL(issuer).port or 0))
         http = await opened.enter_async_context(httpx.AsyncClient(timeout=30))
         identity, person = (IdentityClient(http, issuer, name, KEYS[name]) for name in ("worker", "operator"))
-        yield Served(stack, model, http, identity, ledger, keys, way, quarantine, person)
+        yield Served(stack, model, http, identity, ledger, keys, way, quarantine, person, models)

@@ -113,6 +113,23 @@ async def test_embeddings_go_the_same_way(served: Served) -> None:
     assert (await served.records("t"))[1].body["usage"]["total_tokens"] == 9
 
 
+@pytest.mark.parametrize(
+    ("model_class", "path"), [("embed", "/chat/completions"), ("embed", "/completions"), ("chat-small", "/embeddings")]
+)
+async def test_a_model_class_of_another_kind_is_refused(served: Served, model_class: str, path: str) -> None:
+    body = json.dumps({"model": model_class}).encode()
+    answer = await served.ask(await served.token("t", model_class=model_class), body, path)
+    assert problem(answer)[:2] == (422, "body_invalid")
+    assert served.model.bodies == []
+    assert (await served.records("t"))[0].body["code"] == "body_invalid"
+
+
+async def test_completions_go_the_same_way(served: Served) -> None:
+    answer = await served.ask(await served.token("t"), b'{"model":"chat-small","prompt":"x"}', "/completions")
+    assert answer.content == ANSWER
+    assert served.model.heads[0].startswith(b"POST /v1/completions ")
+
+
 async def test_no_byte_leaves_before_the_decision_is_durable(served: Served, owner_pool: asyncpg.Pool) -> None:
     token = await served.token("t")
     await served.ask(token)
