@@ -30,7 +30,7 @@ PUT_RIGHT_BY_PEOPLE = {
     "regions.boundary.ResidencyError",
     "regions.documents.DocumentError",
     "runtime.settings.StartError",
-    "scripts.cli.place.CommandError",
+    "scripts.cli.failure.CommandError",
     "scripts.engine.EngineError",
     "scripts.weights.WeightsError",
 }

@@ -13,7 +13,8 @@ from standardwebhooks.webhooks import Webhook
 from runtime.gateway.secrets import read_secret
 from runtime.identity import assertions
 from runtime.identity.keys import read_key
-from scripts.cli.place import CommandError, Place
+from scripts.cli.failure import CommandError
+from scripts.cli.place import Place
 
 PERSON = "operator"
 TIMEOUT = 30.0
@@ -23,13 +24,13 @@ TXN_LENGTH = 26
 class Api:
     """A person's session with one stack's gateway; raises ``CommandError`` for every refusal.
 
-    Paths are given by their parts.
+    Paths are given by their parts. ``timeout``: seconds without a byte; None: as long as it takes.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, timeout: float | None = TIMEOUT) -> None:
         self.place = place
         self.manifest = place.manifest()
-        self._client = httpx.Client(base_url=self.manifest.endpoints.gateway, timeout=TIMEOUT, trust_env=False)
+        self._client = httpx.Client(base_url=self.manifest.endpoints.gateway, timeout=timeout, trust_env=False)
         self._token = ""
 
     def __enter__(self) -> Self:

@@ -23,9 +23,10 @@ from regions.catalogue import schema_text as catalogue_schema
 from runtime.agents.definition import schema_text as agent_schema
 from scripts.cli.agents import deploy_definition
 from scripts.cli.api import Api
+from scripts.cli.failure import CommandError
 from scripts.cli.options import ConfigFile, Stack
 from scripts.cli.output import console
-from scripts.cli.place import DEFAULT_STACK, CommandError, Place
+from scripts.cli.place import DEFAULT_STACK, Place
 from scripts.cli.pulumi import Pulumi, alone
 from scripts.cli.status import show_status
 from scripts.cli.tasks import follow, show_trace, show_waiting

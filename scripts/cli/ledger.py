@@ -15,9 +15,10 @@ from runtime.gateway.secrets import read_secret
 from runtime.identity.keys import IssuerKeys
 from runtime.ledger.source import export
 from runtime.ledger.verify import Report, Trust, verify, verify_export
+from scripts.cli.failure import CommandError
 from scripts.cli.options import Stack
 from scripts.cli.output import console, plain
-from scripts.cli.place import DEFAULT_STACK, CommandError, Place
+from scripts.cli.place import DEFAULT_STACK, Place
 
 ROLE = "auditor"
 FAILED = 3

@@ -15,8 +15,9 @@ from regions.catalogue import HOST, Catalogue, CatalogueModel, Country, Mode, lo
 from regions.endpoints import Serving, servings
 from regions.expectations import nearest
 from regions.residency import DataClass, DataClassRules, Purpose, Residency
+from scripts.cli.compare import compare
+from scripts.cli.failure import CommandError
 from scripts.cli.output import console
-from scripts.cli.place import CommandError
 
 NOT_LEGAL_ADVICE = "This is not legal advice."
 _SURENESS = "verified in the primary source, secondary, or known but not looked up."
@@ -227,3 +228,6 @@ def _plain(catalogue: Catalogue, residency: Residency, answers: list[Answer]) ->
             for answer in answers
         ],
     }
+
+
+models.command("compare")(compare)

@@ -7,16 +7,9 @@ from pathlib import Path
 from components.naming import stack_file, stack_home
 from regions.manifest import Manifest
 from regions.signature import SignatureError, verify_manifest
+from scripts.cli.failure import CommandError
 
 DEFAULT_STACK = "local"
-
-
-class CommandError(Exception):
-    """A command cannot go on; the message says what, where, and what to do. ``code``: the command's exit code."""
-
-    def __init__(self, message: str, code: int = 1) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True)

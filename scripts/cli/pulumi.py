@@ -15,8 +15,9 @@ import psutil
 
 from components.local.orphans import alive
 from components.naming import REPOSITORY
+from scripts.cli.failure import CommandError
 from scripts.cli.output import errors
-from scripts.cli.place import CommandError, Place
+from scripts.cli.place import Place
 from scripts.engine import Engine, environment
 
 INTERRUPTED = 130

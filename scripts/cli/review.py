@@ -23,6 +23,7 @@ from regions.catalogue import HOST, Catalogue, load_catalogue
 from regions.expectations import nearest
 from regions.findings import Finding, Waiver, lapse
 from regions.residency import Purpose
+from scripts.cli.failure import CommandError
 
 NOT_LEGAL_ADVICE = "Not legal advice."
 FINDINGS = 2
@@ -83,7 +84,7 @@ def as_json(reviews: Sequence[StackReview]) -> str:
 
 
 def explained(rule: str, catalogue: Catalogue) -> str:
-    """What a rule is, why it is, and what to do; raises ``typer.BadParameter`` for one that there is not."""
+    """What a rule is, why it is, and what to do; raises ``CommandError`` for one that there is not."""
     if check := check_of(rule, catalogue):
         lines = [f"{rule} ({check.severity}): {check.title}", "", check.why, *_regime(rule, catalogue)]
         lines += ["", f"Remedy: {check.remedy}"]
@@ -102,9 +103,9 @@ def explained(rule: str, catalogue: Catalogue) -> str:
                 "A waiver may answer for it: yes.",
             ]
         )
-    known = [*(row.id for row in CHECKS), *(f"{name}/{purpose}" for name in catalogue.regimes for purpose in Purpose)]
-    known += rules
-    raise typer.BadParameter(f"there is no rule {rule!r}{nearest(rule, known)}; rules: {', '.join(known)}")
+    rows = [row.id for row in CHECKS]
+    every = [*rows, *rules, *(f"{name}/{purpose}" for name in catalogue.regimes for purpose in Purpose)]
+    raise CommandError(f"There is no rule {rule!r}{nearest(rule, every)}. Rules: {', '.join([*rows, *rules])}.")
 
 
 def _regime(rule: str, catalogue: Catalogue) -> Iterator[str]:
@@ -125,16 +126,15 @@ def _regime(rule: str, catalogue: Catalogue) -> Iterator[str]:
 
 
 def stack_files(names: Sequence[str]) -> list[Path]:
-    """Stack files by name or path, as short as they can be called from here."""
-    folder = REPOSITORY / "stacks"
-    if not names:
-        return [_shortest(path) for path in sorted(folder.glob("Pulumi.*.yaml"))]
-    named = {name: folder / f"Pulumi.{name}.yaml" for name in names}
-    return [_shortest(named[name]) if named[name].is_file() else Path(name) for name in names]
-
-
-def _shortest(path: Path) -> Path:
-    return min((path, Path(os.path.relpath(path))), key=lambda one: len(str(one)))
+    """Stack files by name or path (none: all), as short as they can be called from here; raises ``CommandError``."""
+    shipped = {
+        path.stem.removeprefix("Pulumi."): path for path in sorted((REPOSITORY / "stacks").glob("Pulumi.*.yaml"))
+    }
+    paths = [shipped.get(name, Path(name)) for name in names] or list(shipped.values())
+    for path in paths:
+        if not path.exists():
+            raise CommandError(f"There is no stack {str(path)!r}, and no such file. Stacks here: {', '.join(shipped)}.")
+    return [min((path, Path(os.path.relpath(path))), key=lambda one: len(str(one))) for path in paths]
 
 
 def _rendered(form: Format, reviews: Sequence[StackReview], catalogue: Catalogue, on: date) -> str:

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from runtime.tasks.states import FINAL, State
 from scripts.cli.api import Api
+from scripts.cli.failure import CommandError
 from scripts.cli.options import AsJson, Stack
 from scripts.cli.output import console, plain, print_json, print_table
-from scripts.cli.place import DEFAULT_STACK, CommandError, Place
+from scripts.cli.place import DEFAULT_STACK, Place
 from scripts.cli.pulumi import INTERRUPTED
 from scripts.cli.trace import STATE_STYLES, Story, arguments
 

@@ -4,6 +4,7 @@ It stands in a home with spaces, apart from the fabric that whoever runs the tes
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -21,6 +22,24 @@ from tests.fixtures.office import Office
 from tests.fixtures.psql import answer
 
 _numbers = count(9001)
+RESIDENCY = {
+    "regimes": ["eu-gdpr"],
+    "data_classes": {"public": {}, "internal": {}, "personal": {}},
+    "relaxations": [
+        {
+            "regime": "eu-gdpr",
+            "purposes": ["process"],
+            "data_classes": ["public"],
+            "countries": ["US"],
+            "basis": "documented",
+            "reference": "SCC-TEST-1",
+            "reason": "public texts may be answered abroad",
+            "approver": "the tests",
+            "expires": (datetime.now(UTC) + timedelta(days=30)).date(),
+        }
+    ],
+}
+"""Public data may be processed in the US for a month; nothing else may leave the EEA."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,14 +63,22 @@ def plan(tmp_path_factory: pytest.TempPathFactory, model: ScriptedModel) -> Call
     engine = ensure_engine(silent)
 
     def planned() -> LiveFabric:
+        at = {"url": model.url, "model": "scripted"}
         spec = {
             "platform": "local",
             "region": "local",
             "country": "DE",
-            "residency": {"regimes": ["eu-gdpr"], "data_classes": ["public", "internal", "personal"]},
-            "model": {
-                "class": "chat-small",
-                "endpoint": {"url": model.url, "model": "scripted", "countries": ["DE"]},
+            "residency": RESIDENCY,
+            "models": {
+                "chat-small": {
+                    "candidates": {
+                        "scripted": {"endpoint": at | {"countries": ["DE"]}},
+                        "next": {"endpoint": at | {"countries": ["DE"]}, "weight": 0},
+                    }
+                },
+                "chat-public": {
+                    "candidates": {"abroad": {"endpoint": at | {"countries": ["US"]}, "data_classes": ["public"]}}
+                },
             },
             "core_systems": {"orders": {"demo": True}},
             "scope_classes": {

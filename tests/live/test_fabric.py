@@ -152,16 +152,22 @@ def test_a_second_up_at_the_same_time_is_refused(fabric: LiveFabric) -> None:
     assert str(up.pid) in second.said
 
 
-FAR = {"class": "chat-small", "endpoint": {"url": "http://127.0.0.1:1/v1", "model": "far", "countries": ["US"]}}
+FAR = {"endpoint": {"url": "http://127.0.0.1:1/v1", "model": "far", "countries": ["US"]}}
+CLOUD = {"platform": "aws", "region": "eu-central-1", "country": None}
+
+
+def candidate(given: dict[str, Any]) -> dict[str, Any]:
+    """The section of one model class with that candidate."""
+    return {"models": {"chat-small": {"candidates": {"other": given}}}}
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"postgres": {"replica": {"connection_limit": "many"}}}, "loomstead:fabric.postgres.replica.connection_limit"),
-        ({"platform": "aws"}, "aws is not built yet"),
-        ({"model": FAR}, "loomstead:fabric.model.endpoint: refused by eu-gdpr/process"),
-        ({"model": {"class": "chat-small", "gguf": "/nowhere/own.gguf"}}, "/nowhere/own.gguf is not there"),
+        ({"postgres": {"replica": {"connection_limit": "many"}}}, "postgres.replica.connection_limit: spec/value: "),
+        (CLOUD, "cluster on aws: not built yet"),
+        (candidate(FAR), "models.chat-small.candidates.other.endpoint: eu-gdpr/process: "),
+        (candidate({"hosted": {"gguf": "/nowhere/own.gguf"}}), "/nowhere/own.gguf is not there"),
     ],
     ids=["wrong type", "platform", "residency", "weights"],
 )

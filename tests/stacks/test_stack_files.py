@@ -34,7 +34,7 @@ def test_a_wrong_stack_file_is_refused_by_the_rule_of_its_name(file: Path) -> No
     assert code == 2
     assert {finding["rule"] for finding in findings} == {rule_of(file)}
     for finding in findings:
-        assert finding["location"]["file"] == str(file)
+        assert Path(finding["location"]["file"]).absolute() == file
         assert 1 <= finding["location"]["line"] <= file.read_text().count("\n")
         assert finding["message"]
         assert finding["remedy"]

@@ -10,7 +10,7 @@ from regions.boundary import ResidencyError
 from regions.catalogue import load_catalogue
 from regions.endpoints import servings
 from scripts.cli import app
-from scripts.cli.place import CommandError
+from scripts.cli.failure import CommandError
 
 
 def where(*arguments: str) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cli.place import CommandError, Place
+from scripts.cli.failure import CommandError
+from scripts.cli.place import Place
 from scripts.cli.pulumi import Pulumi
 from scripts.engine import Engine
 from tests.fixtures.processes import ended
