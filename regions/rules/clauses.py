@@ -136,12 +136,13 @@ def present(message: str) -> Check:
 
 def one_of(allowed: Collection[Any], message: str, *, unset: str | None = None) -> Check:
     """``unset``: what is wrong when it is not said; none: the provider's default is one of them."""
+    choices = tuple(allowed)
 
     def check(value: Any, resource: Resource, plan: Plan) -> Iterator[str]:
         if value is UNSET:
             if unset is not None:
                 yield unset
-        elif value not in allowed:
+        elif value not in choices:
             yield message
 
     return check
@@ -201,6 +202,14 @@ def _processed(subject: str, countries: tuple[Country, ...], plan: Plan) -> Iter
         yield breach
 
 
+def host_of(text: str) -> str | None:
+    """The host of a URL, or of a text that is a host; ``None`` where it has none."""
+    try:
+        return urlsplit(text if "//" in text else f"//{text}").hostname
+    except ValueError:
+        return None
+
+
 def host_declared(purpose: Purpose, *, unset: str | None = None) -> Check:
     """A URL or host that the stack declares, or one whose countries the catalogue knows and the purpose allows."""
 
@@ -209,7 +218,7 @@ def host_declared(purpose: Purpose, *, unset: str | None = None) -> Check:
             if unset is not None:
                 yield unset
             return
-        host = urlsplit(str(value) if "//" in str(value) else f"//{value}").hostname or str(value)
+        host = host_of(str(value)) or str(value)
         if host in plan.hosts:
             return
         known = plan.catalogue.telemetry_countries(host, plan.boundary.host)

@@ -4,11 +4,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from regions.findings import Severity
 from regions.residency import Purpose
-from regions.rules.clauses import host_declared, outside, stands_within
+from regions.rules.clauses import host_declared, host_of, outside, stands_within
 from regions.rules.rule import UNKNOWN, UNSET, Breach, Check, Clause, Plan, Resource, ResourceRule
 
 _AWS_HOST = re.compile(r"(^|\.)(amazonaws\.com|amazonaws\.com\.cn|amazonaws\.eu|api\.aws|on\.aws)$")
@@ -26,8 +25,8 @@ def host_within(purpose: Purpose, *, unset: str | None = None) -> Check:
     declared = host_declared(purpose, unset=unset)
 
     def check(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach | str]:
-        host = urlsplit(str(value) if "//" in str(value) else f"//{value}").hostname or ""
-        if value is UNSET or host in plan.hosts or not _AWS_HOST.search(host):
+        host = host_of(str(value))
+        if value is UNSET or host is None or host in plan.hosts or not _AWS_HOST.search(host):
             yield from declared(value, resource, plan)
             return
         region = region_in(host)

@@ -125,6 +125,11 @@ def test_what_says_nothing_is_absent_and_not_present(value: object) -> None:
     assert messages(clauses.present("not there"), "x", asked) == []
 
 
+@pytest.mark.parametrize("value", [["NONE"], {"mode": "NONE"}, 0, "none"])
+def test_what_is_not_one_of_the_choices_is_told_whatever_it_is(value: object) -> None:
+    assert messages(clauses.one_of({"NONE"}, "not none"), value, plan("eu-gdpr", HOME)) == ["not none"]
+
+
 def test_a_model_is_called_in_the_region_of_the_resource_that_names_it() -> None:
     check = clauses.runs_within("bedrock")
     model = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -145,6 +150,7 @@ def test_a_model_is_called_in_the_region_of_the_resource_that_names_it() -> None
         ("datadoghq.eu", (), True),
         ("datadoghq.com", (), False),
         ("unheard.example", (), False),
+        ("https://[", (), False),
         ("", (), False),
     ],
 )
