@@ -76,6 +76,12 @@ def write_evidence(
     listed = _list(contents, review, catalogue, on)
     contents[LIST] = canonical(listed.model_dump(mode="json"))
     contents[SEAL] = seal(contents[LIST], private_jwk)
+    _replace(folder, contents)
+    return listed
+
+
+def _replace(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """The whole folder at once, made beside it."""
     if folder.exists():
         others = {path.name for path in folder.iterdir()} - contents.keys() if folder.is_dir() else {"a file"}
         if others:
@@ -90,7 +96,6 @@ def write_evidence(
         if folder.exists():
             shutil.move(folder, Path(beside, "before"))
         shutil.move(made, folder)
-    return listed
 
 
 def verify_evidence(folder: Path, public_jwk: Mapping[str, Any]) -> tuple[EvidenceList, list[str]]:

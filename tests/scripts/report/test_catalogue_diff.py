@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,13 @@ def test_a_stack_is_told_which_countries_a_rule_gains_and_loses(tmp_path: Path, 
     assert rule.what == "eu-gdpr/logs"
     assert rule.gained == ("GB",)
     assert "FR" in rule.lost
-    assert "US" not in rule.lost  # a relaxation is in force
+
+
+def test_a_country_that_a_relaxation_opens_already_is_no_gain_while_it_holds(tmp_path: Path, edited: Edit) -> None:
+    wider = edited("regimes.yaml", "    logs: [eea]", "    logs: [eea, US]")
+    path = stack_file(tmp_path)
+    assert stack_change(path, CATALOGUE, wider, ON).rules == ()
+    assert stack_change(path, CATALOGUE, wider, date(2027, 7, 1)).rules == (Moved("eu-gdpr/logs", ("US",), ()),)
 
 
 def test_a_finding_that_goes_is_told(tmp_path: Path, edited: Edit) -> None:

@@ -100,6 +100,13 @@ def test_every_place_is_told_with_country_fact_and_standing(mixed: Page) -> None
     assert "Keys are held by the provider alone" in mixed.text
 
 
+def test_purposes_with_the_same_answer_are_one_rule_and_others_are_not(mixed: Page) -> None:
+    assert "eu-gdpr rest, process, backup, keys 30 countries: AT BE" in mixed.text
+    assert "eu-gdpr logs 30 countries: AT BE" in mixed.text
+    assert "United States (US) public data until 2027-06-30" in mixed.text
+    assert "health health data alone process Germany (DE) no" in mixed.text
+
+
 def test_who_answers_for_an_exception_is_told_and_until_when(mixed: Page) -> None:
     assert "eu-gdpr: logs of public data in US (documented, clauses of 2026) Support reads public texts" in mixed.text
     assert "Ines Weber 2027-06-30 ✓ in force" in mixed.text
