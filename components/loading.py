@@ -83,6 +83,8 @@ def _managed(place: Place, managed: Managed, catalogue: Catalogue) -> Iterator[t
     provider = catalogue.providers.get(managed.provider)
     if provider is None:
         yield (*place, "provider"), _unknown(managed.provider, catalogue.providers)
+    elif provider.platform != Platform.AZURE and managed.spillover is not None:
+        yield (*place, "spillover"), f"expected no spillover: {managed.provider} has none"
     elif provider.platform == Platform.AZURE and managed.url is None:
         yield place, "expected url, the base of the resource: such as https://<resource>.openai.azure.com/openai/v1"
     elif provider.platform != Platform.AZURE and managed.url is not None:

@@ -22,6 +22,20 @@ def remedy(legs: list[Leg], regime: str, spec: FabricSpec, catalogue: Catalogue,
     return f"{_change(legs[0].key, inside, spec, catalogue, regime, legs[0])}{_relax(legs, regime, spec, catalogue)}."
 
 
+def remedy_for_unknown(key: Place) -> str:
+    """For a leg of which no fact says where it is."""
+    match key:
+        case ("backup", _):
+            return "Take redundancy zone, or a region whose pair the catalogue knows."
+        case ("logs", "sinks", _) | ("telemetry", _):
+            return "Name its countries, and let somebody answer for that, or take a host that the catalogue knows."
+        case ("guardrail", _):
+            return "Leave the profile out, or take one that the catalogue knows in the stack's region."
+        case ("models", _, "candidates", _, "endpoint"):
+            return "Write it as managed: provider, model, region and sku."
+    return "Take a model, way and region that the catalogue knows: `loomstead models where` lists them."
+
+
 def _inside(legs: Iterable[Leg], boundary: Boundary, on: date) -> list[Country]:
     """Every country where all of the legs would be allowed."""
     countries = {country for rule in boundary.rules for country in rule.countries}

@@ -15,7 +15,7 @@ from typing import Any
 from components.checks import CHECKS, check_of
 from components.flows import Leg, host_of, legs, model_countries, telemetry_countries
 from components.loading import document_of, spec_in
-from components.remedies import remedy
+from components.remedies import remedy, remedy_for_unknown
 from components.spec import CONFIG_KEY, FabricSpec, SpecError, country_of
 from regions.boundary import Boundary, ResidencyError, compile_boundary, told
 from regions.catalogue import Catalogue, Country
@@ -162,7 +162,8 @@ def _unknown(every: Iterable[Leg]) -> Iterator[_Found]:
     for leg in every:
         if not leg.countries:
             message = f"{leg.subject}: {leg.unknown or 'no fact says in which countries it is'}"
-            yield _Found("catalogue/unknown", leg.key, message, leg.purpose, leg.where)
+            hint = remedy_for_unknown(leg.key)
+            yield _Found("catalogue/unknown", leg.key, message, leg.purpose, leg.where, remedy=hint)
 
 
 def _verdicts(

@@ -129,6 +129,12 @@ CASES = [
         " got bedrok (did you mean bedrock?)",
     ),
     Case(
+        "spillover of a cloud that has none",
+        HOSTED,
+        MANAGED.format(provider="bedrock", more=", spillover: there") + "\n          there: " + HOSTED,
+        f"{HERE}.managed.spillover: expected no spillover: bedrock has none",
+    ),
+    Case(
         "spillover to nobody",
         HOSTED,
         MANAGED.format(provider="azure", more=", url: 'https://x.example', spillover: ther")
