@@ -190,7 +190,7 @@ def _exempted(rule: Rule, flow: Flow) -> str:
             if flow.data_class in exemption.data_classes and not outside.isdisjoint(exemption.countries)
         }
     )
-    return "".join(grounds) if outside else ""
+    return "".join(grounds)
 
 
 def compile_boundary(residency: Residency, catalogue: Catalogue, *, host: Country) -> Boundary:

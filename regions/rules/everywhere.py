@@ -56,7 +56,11 @@ def _routed_within(value: Any, resource: Resource, plan: Plan) -> Iterator[Breac
 
 
 def _kept_within(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach | str]:
-    url = urlsplit("" if value is UNSET else str(value))
+    try:
+        url = urlsplit("" if value is UNSET else str(value))
+    except ValueError:
+        yield "it is no URL, so where the state is kept is not known"
+        return
     said = {key: values[0] for key, values in parse_qs(url.query).items()}
     if url.scheme == "file":
         if plan.catalogue.regions[plan.region].country != HOST:

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 
@@ -16,6 +15,7 @@ from regions.endpoints import UnknownServing, serving
 from regions.residency import Purpose
 from regions.rules.azure.models import deployed
 from regions.rules.azure.places import named
+from regions.rules.clauses import host_of
 from regions.rules.rule import Breach, Plan
 
 _TELEMETRY = re.compile(
@@ -62,7 +62,9 @@ def _parsed(text: str) -> Any:
 
 def is_in_cluster(url: str) -> bool:
     """Whether a URL or host is the same machine, or a service of the same cluster."""
-    host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
+    host = host_of(url)
+    if host is None:
+        return False
     return host == "127.0.0.1" or "." not in host or host.endswith((".svc", ".svc.cluster.local"))
 
 
@@ -129,7 +131,7 @@ def _answered(params: Mapping[str, Any], plan: Plan) -> tuple[str, tuple[str, ..
     elif provider in _OWN_SERVERS and isinstance(base, str) and is_in_cluster(base):
         return f"{model} at {base}", (plan.country(plan.region) or plan.boundary.host,)
     elif provider in _HOSTS:
-        host = urlsplit(base).hostname if isinstance(base, str) else _HOSTS[provider]
+        host = host_of(base) if isinstance(base, str) else _HOSTS[provider]
         found = serving(plan.catalogue, provider, model, str(host))
     else:
         raise UnknownServing(f"nothing says where {params.get('model')!r} is answered")

@@ -179,6 +179,19 @@ def test_a_relaxation_by_adequacy_ends_with_the_decision() -> None:
     assert not made.decide(flow, TODAY + timedelta(days=1)).allowed
 
 
+def test_a_documented_relaxation_does_not_end_with_a_decision_it_does_not_rest_on() -> None:
+    edge = Adequacy(origin="eea", to="US", basis="made up", expires=TODAY, source="loomstead")
+    catalogue = SHIPPED.model_copy(update={"adequacy": (edge,)})
+    asked = relaxation(expires=TODAY + timedelta(days=30))
+    made = compile_boundary(residency("eu-gdpr", relaxations=(asked,)), catalogue, host="DE")
+    assert made.decide(Flow("m", "process", ("US",), "personal"), TODAY + timedelta(days=30)).allowed
+
+
+def test_a_refusal_speaks_of_no_relaxation_that_still_holds() -> None:
+    made = boundary("eu-gdpr", relaxations=(relaxation(),))
+    assert "ended" not in made.decide(Flow("m", "process", ("IN",), "personal"), TODAY).reason
+
+
 def test_an_adequacy_decision_is_not_read_backwards() -> None:
     edge = Adequacy(origin="GB", to="DE", basis="made up", source="loomstead")
     catalogue = SHIPPED.model_copy(update={"adequacy": (edge,)})
@@ -298,6 +311,11 @@ def test_a_reason_lists_the_first_of_many_countries() -> None:
     verdict = boundary("host-country").decide(flow, TODAY)
     assert len(verdict.countries) == len(flow.countries) - 1
     assert "process in AD, AE, AF, AG, AI, AL, AM, AO and 240 more is outside host-country" in verdict.reason
+
+
+def test_as_many_countries_as_are_told_are_told_without_a_rest() -> None:
+    flow = Flow("m", "process", tuple(sorted(SHIPPED.countries.names))[:8], "personal")
+    assert "process in AD, AE, AF, AG, AI, AL, AM, AO is outside" in boundary("host-country").decide(flow, TODAY).reason
 
 
 COUNTRIES = st.sampled_from(["DE", "FR", "CH", "US", "IN"])

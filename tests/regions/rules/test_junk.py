@@ -14,7 +14,7 @@ from tests.fixtures.rule_cases import Case
 
 HERE = Path(__file__).parent
 TABLES = sorted(path for family in ("aws", "azure", "gcp") for path in (HERE / family).glob("test_*.py"))
-JUNK: tuple[Any, ...] = (UNKNOWN, None, "x", 7, [])
+JUNK: tuple[Any, ...] = (UNKNOWN, None, "https://[", 7, [])
 
 
 def spoilt(value: Any) -> Iterator[Any]:

@@ -1,0 +1,22 @@
+"""What a gateway's configuration says of where it sends what it is asked."""
+
+import pytest
+
+from regions.rules.gateways import is_in_cluster
+
+
+@pytest.mark.parametrize(
+    ("url", "inside"),
+    [
+        ("http://vllm:8000/v1", True),
+        ("http://vllm.models.svc.cluster.local/v1", True),
+        ("http://127.0.0.1:4000", True),
+        ("vllm", True),
+        ("https://api.openai.com/v1", False),
+        ("https://", False),
+        ("https://[", False),
+        ("", False),
+    ],
+)
+def test_only_a_host_that_can_be_read_is_in_the_cluster(url: str, inside: bool) -> None:
+    assert is_in_cluster(url) == inside
