@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from regions.manifest import ModelEndpoint
@@ -38,13 +38,11 @@ class Compare(BaseModel):
 async def list_models(request: Request, _: Person) -> list[dict[str, Any]]:
     """Every candidate of every model class, with today's verdict for each data class."""
     gateway = request.app.state.gateway
-    await gateway.quarantine.current()
-    comparisons = await gateway.quarantine.comparisons()
-    return [_told(gateway, endpoint, comparisons.get(endpoint.name)) for endpoint in gateway.manifest.models]
+    return [await _now(gateway, endpoint) for endpoint in gateway.manifest.models]
 
 
 @router.post("/models/{model_class}/{candidate}/release")
-async def release(request: Request, model_class: str, candidate: str, by: Person) -> Response:
+async def release(request: Request, model_class: str, candidate: str, by: Person) -> dict[str, Any]:
     """Use a quarantined endpoint again, by a person's word and for a reason that is recorded."""
     gateway = request.app.state.gateway
     endpoint = _endpoint(gateway, f"{model_class}/{candidate}")
@@ -52,7 +50,7 @@ async def release(request: Request, model_class: str, candidate: str, by: Person
     if not isinstance(reason, str) or not 0 < len(reason.strip()) <= MAX_REASON:
         raise Refused("body_invalid", "the reason is no text", remedy=f"say why, in up to {MAX_REASON} characters")
     await gateway.quarantine.release(endpoint, by.sub, reason.strip())
-    return Response(status_code=204)
+    return await _now(gateway, endpoint)
 
 
 @router.post("/models/compare")
@@ -82,25 +80,10 @@ def _endpoint(gateway: Any, name: str) -> ModelEndpoint:
     raise Refused("endpoint_unknown", f"the stack has no model endpoint {name}", remedy="`loomstead models status`")
 
 
-def _told(gateway: Any, endpoint: ModelEndpoint, compared: Any) -> dict[str, Any]:
-    held = gateway.quarantine.held.get(endpoint.name)
-    described = endpoint.model_dump(
-        mode="json",
-        include={
-            *(
-                "name",
-                "model_class",
-                "kind",
-                "provider",
-                "region",
-                "via",
-                "upstream_model",
-                "countries",
-                "data_classes",
-            ),
-            *("weight", "priority", "shadow_percent", "version"),
-        },
-    )
+async def _now(gateway: Any, endpoint: ModelEndpoint) -> dict[str, Any]:
+    held = (await gateway.quarantine.current()).get(endpoint.name)
+    compared = gateway.quarantine.comparisons.get(endpoint.name)
+    described = endpoint.model_dump(mode="json", exclude={"url", "credential", "protocol", "signal", "signal_values"})
     verdicts = {
         str(data_class): next(
             {"allowed": found.verdict.allowed, "rule": found.verdict.rule, "reason": found.verdict.reason}

@@ -81,6 +81,8 @@ class Quarantine:
         self.held: dict[str, Held] = {}
         self.versions: dict[str, str] = {}
         """Seen first, by endpoint name."""
+        self.comparisons: dict[str, tuple[str | None, datetime]] = {}
+        """Which version was compared last, and when, by endpoint name."""
         self._unsaved: dict[str, tuple[Call, Held]] = {}
         self._noted, self._until = 0, 0.0
         self._flights: SingleFlight[None] = SingleFlight()
@@ -113,6 +115,7 @@ class Quarantine:
     async def compared(self, endpoint: ModelEndpoint, version: str | None) -> None:
         """Somebody has seen how this version of it acts: a quarantine for it may be released."""
         await self._pool.execute(_COMPARED, endpoint.name, endpoint.upstream_model, version)
+        self._until = 0.0
 
     async def release(self, endpoint: ModelEndpoint, by: str, reason: str) -> None:
         """Use it again, in the version that it has now; raises ``Refused`` (endpoint_not_quarantined,
@@ -129,11 +132,6 @@ class Quarantine:
             entry = Entry(txn=row["txn"], kind=Kind.ENDPOINT_RELEASED, actor=by, policy=self._policy, body=body)
             await self._ledger.append(entry, conn=conn)
         self._until = 0.0
-
-    async def comparisons(self) -> dict[str, tuple[str | None, datetime]]:
-        """What was compared last, and when, by endpoint name."""
-        rows = await self._pool.fetch("SELECT * FROM model_endpoints WHERE compared_at IS NOT NULL")
-        return {row["name"]: (row["compared_version"], row["compared_at"]) for row in rows if self._is_ours(row)}
 
     def _noting(self, call: Call, endpoint: ModelEndpoint, finding: Finding | None) -> Finding | None:
         known = self.held.get(endpoint.name)
@@ -161,6 +159,9 @@ class Quarantine:
         unsaved = {name: held for name, (_, held) in self._unsaved.items()}
         self.held = {row["name"]: _held(row) for row in rows if row["quarantined_at"] is not None} | unsaved
         self.versions = {row["name"]: row["version"] for row in rows if row["version"] is not None}
+        self.comparisons = {
+            row["name"]: (row["compared_version"], row["compared_at"]) for row in rows if row["compared_at"] is not None
+        }
         self._until = until
 
     async def _save(self) -> None:

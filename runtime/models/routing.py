@@ -162,12 +162,13 @@ def _priority(candidate: Candidate) -> int:
 
 
 def _verdict(boundary: Boundary, endpoint: ModelEndpoint, data_class: str, day: date) -> Verdict:
-    if data_class not in endpoint.data_classes:
+    flow = Flow(f"model endpoint {endpoint.name}", Purpose.PROCESS, endpoint.countries, data_class)
+    verdict = boundary.decide(flow, day)
+    if verdict.allowed and data_class not in endpoint.data_classes:
         only = ", ".join(endpoint.data_classes)
         reason = f"model endpoint {endpoint.name}: {data_class} data may not be sent there, only {only}"
         return Verdict(False, "model/data-class", reason, endpoint.countries)
-    flow = Flow(f"model endpoint {endpoint.name}", Purpose.PROCESS, endpoint.countries, data_class)
-    return boundary.decide(flow, day)
+    return verdict
 
 
 def _drawn(rank: tuple[Candidate, ...], txn: str) -> Iterable[Candidate]:

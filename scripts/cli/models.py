@@ -16,6 +16,7 @@ from regions.endpoints import Serving, servings
 from regions.expectations import nearest
 from regions.residency import DataClass, DataClassRules, Purpose, Residency
 from scripts.cli.compare import compare
+from scripts.cli.endpoints import release, status
 from scripts.cli.failure import CommandError
 from scripts.cli.output import console
 
@@ -231,3 +232,5 @@ def _plain(catalogue: Catalogue, residency: Residency, answers: list[Answer]) ->
 
 
 models.command("compare")(compare)
+models.command("status")(status)
+models.command("release")(release)

@@ -10,6 +10,7 @@ import typer
 from components.local.orphans import alive, marked
 from components.local.supervisor import SUPERVISOR, State, Status, Supervisor
 from regions.manifest import Manifest
+from scripts.cli.endpoints import print_quarantined
 from scripts.cli.options import Stack
 from scripts.cli.output import console, print_table
 from scripts.cli.place import DEFAULT_STACK, Place
@@ -35,7 +36,10 @@ class Row:
 
 def status(stack: Stack = DEFAULT_STACK) -> None:
     """What is running and where. Exit code 3 when something is not running."""
-    if not show_status(Place.of(stack)):
+    place = Place.of(stack)
+    whole = show_status(place)
+    print_quarantined(place)
+    if not whole:
         raise typer.Exit(NOT_RUNNING)
 
 

@@ -104,7 +104,7 @@ def _grid(rows: Iterable[Row]) -> Table:
 
 
 def _rows(record: Record, told: Told) -> Iterable[Row]:
-    describe = _DESCRIBE.get(record["kind"])
+    describe = _copy if record["body"].get("shadow") else _DESCRIBE.get(record["kind"])
     return describe(record, told) if describe else ()
 
 
@@ -167,6 +167,28 @@ def _model_reply(record: Record, told: Told) -> Iterator[Row]:
         yield "thought", _missing(record) or _text(answer, "italic")
     if code := record["body"].get("code"):
         yield "cut", _text(f"the reply is not whole: {code}", "red")
+
+
+def _copy(record: Record, told: Told) -> Iterator[Row]:
+    """What an endpoint that is only compared would have done."""
+    if record["kind"] == Kind.MODEL_REPLY:
+        answer = _answer(record["content"])
+        said = record["body"].get("code") or "an answer in words"
+        if isinstance(answer, dict) and "tool" in answer:
+            given = answer.get("arguments")
+            said = f"{answer['tool']} {arguments(given if isinstance(given, dict) else {})}"
+        yield "copy", _text(f"{record['body']['endpoint']}, compared only: {said}", "dim")
+
+
+def _quarantined(record: Record, told: Told) -> Iterator[Row]:
+    body = record["body"]
+    said = f"said {body['seen']}" if body["seen"] else "did not say"
+    yield "alarm", _text(f"{body['endpoint']} {said}, expected {body['expected']}: quarantined", "bold red")
+
+
+def _released(record: Record, told: Told) -> Iterator[Row]:
+    body = record["body"]
+    yield "release", _text(f"{body['endpoint']} by {body['by']}: {body['reason']}", "yellow")
 
 
 def _answer(reply: Any) -> Any:
@@ -258,6 +280,8 @@ _DESCRIBE = MappingProxyType(
         Kind.APPROVAL_CONSUMED: _decided,
         Kind.TRANSITION: _transition,
         Kind.GRANT_CHANGED: _grant,
+        Kind.ENDPOINT_QUARANTINED: _quarantined,
+        Kind.ENDPOINT_RELEASED: _released,
     }
 )
 """``token_issued`` is left out on purpose: one every few minutes, and ``--json`` shows it."""

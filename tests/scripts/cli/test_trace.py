@@ -220,3 +220,28 @@ def test_the_grants_changes_are_told_within_the_turn_in_which_they_happen(record
     told = tell(records)
     assert rows(told, "grant") == ["extended by person:operator, 5 more turns"]
     assert told.index("Turn 3") < told.index("extended by") < told.index("Turn 4")
+
+
+def _beside(records: Records, kind: str, body: dict[str, Any], content: Any = None) -> Records:
+    """The records with one more after the first reply."""
+    at = next(index for index, record in enumerate(records) if record["kind"] == "model_reply")
+    more = {**records[at], "kind": kind, "decision": None, "rule": None, "body": body, "content": content}
+    return [*records[: at + 1], more, *records[at + 1 :]]
+
+
+def test_a_copys_answer_is_told_as_one_that_acts_on_nothing(records: Records) -> None:
+    words = json.dumps({"reason": "r", "tool": "orders.cancel", "arguments": {"order_id": "4711"}})
+    reply = {"choices": [{"message": {"content": words}}]}
+    told = tell(_beside(records, "model_reply", {"endpoint": "chat-small/new", "shadow": True}, reply), 200)
+    assert rows(told, "copy") == ['chat-small/new, compared only: orders.cancel order_id="4711"']
+    assert rows(told, "picked") == rows(tell(records, 200), "picked")
+
+
+def test_an_endpoint_that_was_quarantined_and_released_is_told(records: Records) -> None:
+    alarm = {"endpoint": "chat-small/a", "cause": "region", "expected": "x-ms-region of swedencentral", "seen": None}
+    freed = {"endpoint": "chat-small/a", "cause": "region", "seen": None, "by": "person:operator", "reason": "mended"}
+    told = tell(_beside(_beside(records, "endpoint_released", freed), "endpoint_quarantined", alarm), 200)
+    assert rows(told, "alarm") == [
+        "chat-small/a did not say, expected x-ms-region of swedencentral: quarantined",
+    ]
+    assert rows(told, "release") == ["chat-small/a by person:operator: mended"]
