@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey
 
-from regions.boundary import DataClass, Residency, compile_boundary
+from regions.boundary import compile_boundary
 from regions.canonical import canonical
-from regions.catalogue import load_catalogue
+from regions.catalogue import Kind, Protocol, load_catalogue
 from regions.manifest import Endpoints, Identities, Limits, Manifest, ModelEndpoint
+from regions.residency import DataClass, DataClassRules, Residency
 from regions.signature import Cause, SignatureError, sign_manifest, verify_manifest
 
 KEY = ECKey.generate_key("P-256")
@@ -24,7 +25,7 @@ Document = dict[str, Any]
 
 
 def manifest() -> Manifest:
-    residency = Residency(regimes=("eu-gdpr",), data_classes=(DataClass.PERSONAL,))
+    residency = Residency(regimes=("eu-gdpr",), data_classes={DataClass.PERSONAL: DataClassRules()})
     boundary = compile_boundary(residency, load_catalogue(), host="DE")
     return Manifest(
         stack="local",
@@ -47,12 +48,19 @@ def manifest() -> Manifest:
         ),
         models=(
             ModelEndpoint(
-                name="local",
+                name="chat-small/local",
                 model_class="chat-small",
+                kind=Kind.CHAT,
+                protocol=Protocol.OPENAI,
                 url="http://127.0.0.1:9999/v1",
+                provider=None,
+                region="local",
                 upstream_model="m",
                 countries=("DE",),
+                data_classes=(DataClass.PERSONAL,),
                 context_tokens=8192,
+                weight=1,
+                priority=0,
             ),
         ),
         core_systems=(),
@@ -110,7 +118,7 @@ def test_any_changed_value_of_the_manifest_breaks_the_signature(data: st.DataObj
     target = changed["manifest"]
     for key in way:
         target = target[key]
-    target[last] = target[last] + 1 if isinstance(target[last], int) else target[last] + "x"
+    target[last] = target[last] + 1 if isinstance(target[last], int) else f"{target[last] or ''}x"
     assert cause(changed) == Cause.SIGNATURE
 
 
