@@ -187,6 +187,17 @@ def test_a_documented_relaxation_does_not_end_with_a_decision_it_does_not_rest_o
     assert made.decide(Flow("m", "process", ("US",), "personal"), TODAY + timedelta(days=30)).allowed
 
 
+def test_an_allowed_flow_names_only_the_relaxation_it_owes_its_verdict_to() -> None:
+    others = (
+        relaxation(countries=["IN"], approver="a"),
+        relaxation(data_classes=[DataClass.PUBLIC], approver="b"),
+        relaxation(approver="c"),
+    )
+    made = boundary("eu-gdpr", classes=("personal", "public"), relaxations=others)
+    reason = made.decide(Flow("m", "process", ("US",), "personal"), TODAY).reason
+    assert [approver for approver in "abc" if f"approved by {approver}," in reason] == ["c"]
+
+
 def test_a_refusal_speaks_of_no_relaxation_that_still_holds() -> None:
     made = boundary("eu-gdpr", relaxations=(relaxation(),))
     assert "ended" not in made.decide(Flow("m", "process", ("IN",), "personal"), TODAY).reason
@@ -208,6 +219,7 @@ def test_an_adequacy_decision_is_not_read_backwards() -> None:
         ("eu-gdpr", "NO", "JP", True),
         ("uk-gdpr", "GB", "NO", True),
         ("ch-fadp", "CH", "FR", True),
+        ("ch-fadp", "DE", "FR", True),  # a Swiss company's stack abroad: Swiss law decides
         ("ch-fadp", "CH", "BR", False),
         ("in-dpdp", "IN", "GB", False),
     ],
