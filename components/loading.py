@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from components.spec import CONFIG_KEY, FabricSpec, Managed, Platform, Port, SpecError
-from regions.catalogue import HOST, Catalogue, Country, load_catalogue
+from regions.catalogue import HOST, Catalogue, Country, Kind, load_catalogue
 from regions.documents import Document, Place, shown
+from regions.endpoints import UnknownServing, serving
 from regions.expectations import nearest
 
 _MIDNIGHT = " 00:00:00 +0000 UTC"
@@ -74,6 +75,9 @@ def _unknown_to_catalogue(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tu
             yield (*place, "hosted", "weights"), _unknown(weights, catalogue.weights)
         if candidate.managed:
             yield from _managed((*place, "managed"), candidate.managed, catalogue)
+            yield from _unfit_kind(
+                (*place, "managed", "model"), candidate.managed, spec.models[str(place[1])], catalogue
+            )
     for place, country in _countries(spec):
         if country not in catalogue.countries.names:
             yield place, f"expected a country of ISO 3166-1 alpha-2, got {country}"
@@ -89,6 +93,19 @@ def _managed(place: Place, managed: Managed, catalogue: Catalogue) -> Iterator[t
         yield place, "expected url, the base of the resource: such as https://<resource>.openai.azure.com/openai/v1"
     elif provider.platform != Platform.AZURE and managed.url is not None:
         yield (*place, "url"), f"expected no url: the catalogue tells where {managed.provider}'s own hosts answer"
+
+
+def _unfit_kind(place: Place, managed: Managed, wanted: Kind, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
+    try:
+        found = serving(catalogue, managed.provider, managed.model, managed.region, via=managed.sku)
+    except UnknownServing:
+        return  # for the review to say, with what is known
+    kind = catalogue.models[found.provider][found.model].kind
+    if kind is not wanted:
+        yield (
+            (*place, "managed", "model"),
+            f"expected a model of kind {wanted}, got {managed.model}, which is for {kind}",
+        )
 
 
 def _country(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:

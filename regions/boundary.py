@@ -177,7 +177,7 @@ def _outside(rule: Rule, outside: tuple[str, ...], allowed: frozenset[str], on: 
     )
     return (
         f"{rule.purpose} in {told(outside)} is outside {rule.id.partition('/')[0]}, "
-        f"which allows it in {', '.join(sorted(allowed)) or 'no country'}{lapsed}"
+        f"which allows it in {told(sorted(allowed)) or 'no country'}{lapsed}"
     )
 
 

@@ -35,7 +35,7 @@ def boundary(*regimes: str, host: str = "DE", classes: tuple[str, ...] = ("perso
 
 
 def relaxation(**changed: Any) -> Relaxation:
-    fields = {
+    fields: dict[str, Any] = {
         "regime": "eu-gdpr",
         "purposes": [Purpose.PROCESS],
         "data_classes": [DataClass.PERSONAL],
@@ -46,7 +46,10 @@ def relaxation(**changed: Any) -> Relaxation:
         "approver": "dpo@example.com",
         "expires": TODAY,
     }
-    return Relaxation(**{key: tuple(v) if isinstance(v, list) else v for key, v in (fields | changed).items()})
+    given: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in (fields | changed).items()
+    }
+    return Relaxation(**given)
 
 
 class Case(NamedTuple):
