@@ -75,9 +75,8 @@ def _unknown_to_catalogue(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tu
             yield (*place, "hosted", "weights"), _unknown(weights, catalogue.weights)
         if candidate.managed:
             yield from _managed((*place, "managed"), candidate.managed, catalogue)
-            yield from _unfit_kind(
-                (*place, "managed", "model"), candidate.managed, spec.models[str(place[1])], catalogue
-            )
+            wanted = spec.models[str(place[1])].kind
+            yield from _unfit_kind((*place, "managed", "model"), candidate.managed, wanted, catalogue)
     for place, country in _countries(spec):
         if country not in catalogue.countries.names:
             yield place, f"expected a country of ISO 3166-1 alpha-2, got {country}"
@@ -102,10 +101,7 @@ def _unfit_kind(place: Place, managed: Managed, wanted: Kind, catalogue: Catalog
         return  # for the review to say, with what is known
     kind = catalogue.models[found.provider][found.model].kind
     if kind is not wanted:
-        yield (
-            (*place, "managed", "model"),
-            f"expected a model of kind {wanted}, got {managed.model}, which is for {kind}",
-        )
+        yield place, f"expected a model of kind {wanted}, got {managed.model}, which is for {kind}"
 
 
 def _country(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
