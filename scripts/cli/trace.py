@@ -137,7 +137,8 @@ def _model_call(record: Record, told: Told) -> Iterator[Row]:
     """What was offered and where the model is; said again when it changes."""
     body = record["body"]
     if record["decision"] == "refused":
-        yield "refused", _text(f"no model was asked: {body.get('code')}, by {record['rule']}", "bold red")
+        reason = f": {body['reason']}" if "reason" in body else ""
+        yield "refused", _text(f"no model was asked: {body.get('code')}, by {record['rule']}{reason}", "bold red")
         return
     where = f"{body['endpoint']} in {', '.join(body['countries'])}, allowed by {record['rule']}"
     offered = _missing(record) or _text(", ".join(_offered(record["content"])) or "an answer in words")

@@ -55,6 +55,7 @@ async def test_an_endpoint_outside_the_boundary_is_refused_with_451_and_recorded
         assert (record["decision"], record["rule"]) == ("refused", "eu-gdpr/process")
         assert record["policy"] == fabric.manifest.boundary_digest
         assert record["body"]["code"] == "outside_boundary"
+        assert "process in US is outside eu-gdpr" in record["body"]["reason"]
     assert len(await refusals(office, txn)) == 2
     assert TEXT not in json.dumps(model.requests)
 

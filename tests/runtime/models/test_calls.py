@@ -222,7 +222,9 @@ async def test_an_endpoint_outside_the_boundary_is_refused_with_rule_and_countri
     assert answer.json()["countries"] == ["US"]
     (refused,) = await served.records("t")
     assert (refused.decision, refused.rule) == (Decision.REFUSED, "eu-gdpr/process")
+    reason = refused.body.pop("reason")
     assert refused.body == {"model_class": "far", "code": "outside_boundary", "stream": False}
+    assert "process in US is outside eu-gdpr" in reason
     assert served.model.bodies == []
 
 

@@ -174,8 +174,11 @@ def test_a_model_call_outside_the_boundary_says_the_rule(records: Records) -> No
         "countries": [],
         "stream": False,
         "code": "outside_boundary",
+        "reason": "chat/us: in US",
     }
-    assert rows(tell(records), "refused") == ["no model was asked: outside_boundary, by residency/country"]
+    assert rows(tell(records), "refused") == [
+        "no model was asked: outside_boundary, by residency/country: chat/us: in US"
+    ]
 
 
 def test_a_rejected_write_is_not_called_done(records: Records) -> None:
