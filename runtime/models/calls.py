@@ -10,8 +10,9 @@ before its first byte has left is followed by the next one. A call that gave its
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from regions.catalogue import Kind as ModelKind
 from regions.manifest import Manifest, ModelEndpoint
@@ -48,8 +49,7 @@ _FAILED = frozenset({"upstream_failed", "upstream_unavailable", "upstream_timeou
 """Codes after which the next endpoint is asked."""
 
 
-@dataclass(frozen=True)
-class _Exchange:
+class _Exchange(msgspec.Struct, frozen=True):
     """The caller's side of a call."""
 
     call: Call

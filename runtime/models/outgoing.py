@@ -4,8 +4,9 @@ OpenAI-compatible endpoints are asked directly; the others through the translato
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from regions.catalogue import Protocol, Signal
 from regions.manifest import Manifest, ModelEndpoint
@@ -18,8 +19,7 @@ AZURE = "azure"
 """The catalogue's name of the provider that takes its key by a header of its own."""
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """``path``: below the endpoint's base URL."""
 
     request: ModelRequest

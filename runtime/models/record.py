@@ -1,7 +1,8 @@
 """What the ledger gets of a model call: one entry a decision, one a reply, for each attempt and each copy."""
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from regions.manifest import ModelEndpoint
 from runtime.errors import Refused
@@ -11,9 +12,11 @@ from runtime.models.request import ModelRequest
 from runtime.models.routing import Candidate
 from runtime.models.signals import Finding
 
+_ROUTED = frozenset({"outside_boundary", "endpoints_quarantined"})
+"""Codes whose detail speaks of endpoints and countries alone, never of what the caller sent."""
 
-@dataclass(frozen=True)
-class Call:
+
+class Call(msgspec.Struct, frozen=True):
     """A call whose caller is known. ``actor``: the agent."""
 
     txn: str
@@ -25,6 +28,8 @@ class Call:
     def refused(self, model_class: str | None, request: ModelRequest, content: bytes, refused: Refused) -> Entry:
         """``model_class``: None where it is no name of ours but the caller's text, which belongs in the content."""
         body = {"model_class": model_class, "code": refused.code, "stream": request.stream}
+        if refused.code in _ROUTED:
+            body["reason"] = refused.detail
         return self.entry(Kind.MODEL_CALL, body, content, decision=Decision.REFUSED, rule=refused.rule)
 
     def quarantined(self, endpoint: str, finding: Finding) -> Entry:
@@ -45,8 +50,7 @@ class Call:
         )
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One way out of a call: to an endpoint, as the ``number``-th (from 1), or as a copy beside the answer."""
 
     call: Call

@@ -6,9 +6,10 @@ endpoints share a priority a lot for each, drawn from the task: the same task me
 """
 
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from hashlib import blake2b
 from itertools import groupby
 
@@ -17,6 +18,8 @@ from regions.catalogue import Kind
 from regions.manifest import Manifest, ModelEndpoint
 from regions.residency import Purpose
 from runtime.errors import Refused
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,18 @@ class _Row:
     shadows: tuple[Candidate, ...]
 
 
-def today() -> date:
-    """Days end at midnight UTC, for each gateway at once."""
-    return datetime.now(UTC).date()
+def today() -> int:
+    """The day's ordinal, as ``date`` has them; it ends at midnight UTC, for each gateway at once."""
+    return _EPOCH + int(time.time() // 86_400)
 
 
 class Routing:
-    """``day`` tells the day; it is asked at each call."""
+    """``day`` tells the day's ordinal; it is asked at each call, so it has to cost nothing."""
 
-    def __init__(self, manifest: Manifest, day: Callable[[], date] = today) -> None:
+    def __init__(self, manifest: Manifest, day: Callable[[], int] = today) -> None:
         self.kinds: dict[str, Kind] = {endpoint.model_class: endpoint.kind for endpoint in manifest.models}
         self._manifest, self._day = manifest, day
-        self._decided: date | None = None
+        self._decided = 0
         self._rows: dict[tuple[str, str], _Row] = {}
 
     def every(self, model_class: str, data_class: str) -> tuple[Candidate, ...]:
@@ -84,16 +87,17 @@ class Routing:
         self, model_class: str, data_class: str, txn: str, step: int, quarantined: Mapping[str, object]
     ) -> tuple[Candidate, ...]:
         """Who gets a copy of this call."""
-        return tuple(
+        compared = self._row(model_class, data_class).shadows
+        return compared and tuple(
             candidate
-            for candidate in self._row(model_class, data_class).shadows
+            for candidate in compared
             if candidate.endpoint.name not in quarantined and _copied(candidate.endpoint, txn, step)
         )
 
     def _row(self, model_class: str, data_class: str) -> _Row:
         day = self._day()
         if day != self._decided:
-            self._rows, self._decided = _decide(self._manifest, day), day
+            self._rows, self._decided = _decide(self._manifest, date.fromordinal(day)), day
         row = self._rows.get((model_class, data_class))
         if row is None:
             raise Refused(

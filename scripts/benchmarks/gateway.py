@@ -37,7 +37,7 @@ CHECKS = (
     "task token (ES256; its SHA-256 where it was seen before)",
     "grant: alive, deadline, progress, at most 0.5 s old",
     "model class against the grant",
-    "endpoint against the Boundary",
+    "endpoints against the Boundary and the quarantine",
     "one model turn, leased from the grant's row",
     "body: no key that two readers could read differently",
     "decision in the ledger, synced to disk before the answer's first byte",
