@@ -1,0 +1,24 @@
+"""What every platform's network gives; what it takes is its platform's own Args."""
+
+from collections.abc import Mapping
+
+import pulumi
+
+
+class Network(pulumi.ComponentResource):
+    """``id``: VPC, VNet or network. Subnets: ``workloads`` of nodes, ``primary`` of the database primary, ``replica`` of
+    the agents' replica.
+
+    ``runtime_group``: what gateway and worker carry (security group, application security group or tag).
+    ``tools_group``: what the tool executors carry; it reaches the replica, and nothing else of the database.
+    """
+
+    id: pulumi.Output[str]
+    workloads: pulumi.Output[list[str]]
+    primary: pulumi.Output[list[str]]
+    replica: pulumi.Output[list[str]]
+    runtime_group: pulumi.Output[str]
+    tools_group: pulumi.Output[str]
+
+    def __init__(self, name: str, args: Mapping[str, object], opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("loomstead:network:Network", name, None, opts)
