@@ -6,8 +6,8 @@ import pulumi
 
 
 class Network(pulumi.ComponentResource):
-    """``id``: VPC, VNet or network. Subnets: ``workloads`` of nodes, ``primary`` of the database primary, ``replica`` of
-    the agents' replica.
+    """``id``: VPC, VNet or network. ``workloads``, ``primary``, ``replica``: subnets of nodes, of the primary database
+    and of the agents' replica.
 
     ``runtime_group``: what gateway and worker carry (security group, application security group or tag).
     ``tools_group``: what the tool executors carry; it reaches the replica, and nothing else of the database.
