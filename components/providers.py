@@ -1,0 +1,67 @@
+"""The one home of explicit providers. Each cloud's SDK is imported only where its provider is asked for.
+
+A provider answers for one account, subscription, project or cluster, and only for one that the stack allows: a name
+mistyped makes nothing there. ``tags`` are on everything that it makes, where the provider can do that.
+"""
+
+from collections.abc import Collection, Mapping
+
+import pulumi
+from pulumi import Input
+
+
+class NotAllowed(Exception):
+    """An account, subscription, project or cluster that is not on the stack's list; the message names both."""
+
+
+def aws_provider(
+    name: str, region: str, account: str, allowed: Collection[str], tags: Mapping[str, str]
+) -> pulumi.ProviderResource:
+    """AWS in one region; the provider itself refuses credentials of another account. Raises ``NotAllowed``."""
+    import pulumi_aws as aws  # noqa: PLC0415
+
+    _check("account", account, allowed)
+    return aws.Provider(name, region=region, allowed_account_ids=[account], default_tags={"tags": tags})
+
+
+def azure_provider(name: str, region: str, subscription: str, allowed: Collection[str]) -> pulumi.ProviderResource:
+    """Azure; tags are each resource's own there. Raises ``NotAllowed``."""
+    import pulumi_azure_native as azure_native  # noqa: PLC0415
+
+    _check("subscription", subscription, allowed)
+    return azure_native.Provider(name, location=region, subscription_id=subscription, disable_pulumi_partner_id=True)
+
+
+def gcp_provider(
+    name: str, region: str, project: str, allowed: Collection[str], tags: Mapping[str, str]
+) -> pulumi.ProviderResource:
+    """Google Cloud in one region; the caller's own project pays for no call. Raises ``NotAllowed``."""
+    import pulumi_gcp as gcp  # noqa: PLC0415
+
+    _check("project", project, allowed)
+    return gcp.Provider(
+        name,
+        region=region,
+        project=project,
+        user_project_override=True,
+        default_labels=tags,
+        add_pulumi_attribution_label=False,
+    )
+
+
+def kubernetes_provider(
+    name: str, kubeconfig: Input[str], context: str, allowed: Collection[str]
+) -> pulumi.ProviderResource:
+    """A cluster, by the context of its kubeconfig; objects are applied by the server. Raises ``NotAllowed``."""
+    import pulumi_kubernetes as kubernetes  # noqa: PLC0415
+
+    _check("context", context, allowed)
+    return kubernetes.Provider(
+        name, kubeconfig=pulumi.Output.secret(kubeconfig), context=context, enable_server_side_apply=True
+    )
+
+
+def _check(kind: str, wanted: str, allowed: Collection[str]) -> None:
+    if wanted not in allowed:
+        listed = ", ".join(sorted(allowed)) or "none"
+        raise NotAllowed(f"{kind} {wanted!r} is not allowed here (allowed: {listed}); correct it or add it")
