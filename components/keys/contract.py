@@ -1,21 +1,16 @@
-"""What every platform's keys take and give. Nothing secret is ever an output."""
+"""What every platform's keys give; what they take is its platform's own Args. Nothing secret is ever an output."""
 
-from typing import Any, TypedDict
+from collections.abc import Mapping
+from typing import Any
 
 import pulumi
-from pulumi import Input
-
-
-class KeysArgs(TypedDict):
-    """``home``: the folder of the stack's state."""
-
-    home: Input[str]
 
 
 class Keys(pulumi.ComponentResource):
-    """``secrets``: the folder of docs/contract.md §7. ``public``: public JWK of manifest, issuer, worker, operator.
+    """``secrets``: where the secrets of docs/contract.md §7 lie: a folder, or what their names in a store begin with.
+    ``public``: public JWK of manifest, issuer, worker, operator.
 
-    ``manifest_key``: the file with the key that verifies the Manifest. ``generation``: counted up when lost secrets
+    ``manifest_key``: what verifies the Manifest: a file, or a key's id. ``generation``: counted up when lost secrets
     were made anew; an input for what must learn of new ones.
     """
 
@@ -24,5 +19,5 @@ class Keys(pulumi.ComponentResource):
     manifest_key: pulumi.Output[str]
     generation: pulumi.Output[int]
 
-    def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: Mapping[str, object], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("loomstead:keys:Keys", name, None, opts)

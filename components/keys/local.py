@@ -8,13 +8,14 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pulumi
 from joserfc.jwk import ECKey
+from pulumi import Input
 from pulumi.dynamic import CreateResult, ReadResult, Resource, UpdateResult
 
-from components.keys.contract import Keys, KeysArgs
+from components.keys.contract import Keys
 from components.local.provider import LocalProvider
 
 SIGNERS = ("manifest", "issuer", "worker", "operator")
@@ -43,6 +44,12 @@ MAKERS: dict[str, Callable[[], str]] = {
 }
 
 
+class LocalKeysArgs(TypedDict):
+    """``home``: the folder of the stack's state."""
+
+    home: Input[str]
+
+
 class SecretFiles(Resource, module="local", name="SecretFiles"):
     """``files``: which are there with the right mode, as seen last."""
 
@@ -51,7 +58,7 @@ class SecretFiles(Resource, module="local", name="SecretFiles"):
     manifest_key: pulumi.Output[str]
     generation: pulumi.Output[int]
 
-    def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: LocalKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         outputs = dict.fromkeys(("secrets", "public", "manifest_key", "generation", "files"))
         super().__init__(SecretFilesProvider(), name, {**args, **outputs}, opts)
 
@@ -78,7 +85,7 @@ class SecretFilesProvider(LocalProvider):
 
 
 class LocalKeys(Keys):
-    def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: LocalKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
         files = SecretFiles(f"{name}-files", args, pulumi.ResourceOptions(parent=self))
         self.secrets, self.public = files.secrets, files.public

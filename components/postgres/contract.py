@@ -1,24 +1,8 @@
-"""What every platform's PostgreSQL takes and gives."""
+"""What every platform's PostgreSQL gives; what it takes is its platform's own Args."""
 
-from typing import TypedDict
+from collections.abc import Mapping
 
 import pulumi
-from pulumi import Input
-
-
-class PostgresArgs(TypedDict):
-    """``secrets``: folder of ``<role>.pgpass``; ``generation``: changes with what is in it.
-
-    ``connection_limit``, ``statement_timeout_ms``: what ``agent_reader`` may take on the replica.
-    """
-
-    home: Input[str]
-    primary_port: Input[int]
-    replica_port: Input[int]
-    secrets: Input[str]
-    generation: Input[int]
-    connection_limit: int
-    statement_timeout_ms: int
 
 
 class Postgres(pulumi.ComponentResource):
@@ -33,5 +17,5 @@ class Postgres(pulumi.ComponentResource):
     replica_port: pulumi.Output[int]
     database: pulumi.Output[str]
 
-    def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: Mapping[str, object], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("loomstead:postgres:Postgres", name, None, opts)

@@ -1,6 +1,7 @@
 """PostgreSQL on this machine: two processes under the supervisor, the second a streaming standby of the first."""
 
 from pathlib import Path
+from typing import TypedDict
 
 import pulumi
 from pulumi import Input, Output
@@ -9,13 +10,28 @@ from components.local.process import Process, Ready
 from components.local.program import PYTHON
 from components.local.revision import source_revision
 from components.postgres import access, server
-from components.postgres.contract import Postgres, PostgresArgs
+from components.postgres.contract import Postgres
 from components.postgres.resources import Access, DataArgs, PrimaryData, ReplicaData, Schema
 from regions.canonical import digest
 
 
+class LocalPostgresArgs(TypedDict):
+    """``secrets``: folder of ``<role>.pgpass``; ``generation``: changes with what is in it.
+
+    ``connection_limit``, ``statement_timeout_ms``: what ``agent_reader`` may take on the replica.
+    """
+
+    home: Input[str]
+    primary_port: Input[int]
+    replica_port: Input[int]
+    secrets: Input[str]
+    generation: Input[int]
+    connection_limit: int
+    statement_timeout_ms: int
+
+
 class LocalPostgres(Postgres):
-    def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: LocalPostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
         self._name, self._args = name, args
         self._data = PrimaryData(f"{name}-primary-data", self._place(), self._after())
