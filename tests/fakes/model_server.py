@@ -90,10 +90,14 @@ class _Server(ThreadingHTTPServer):
 
 @dataclass
 class ScriptedModel:
-    """``script``: turns by marker; an e-mail without a marker in it gets ``demo_turns``."""
+    """``script``: turns by marker; an e-mail without a marker in it gets ``demo_turns``.
+
+    ``names``: which model its replies name, by the one that was asked for; left out, they name that one.
+    """
 
     script: Script = field(default_factory=dict)
     port: int = 0
+    names: dict[str, str] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -124,7 +128,7 @@ class ScriptedModel:
     def answer(self, body: dict[str, Any]) -> str | Fault:
         """The turn for a conversation; records the request."""
         with self._lock:
-            self.requests.append(body)
+            self.requests.append(dict(body))
             mail, answers = _conversation(body["messages"])
             marker, turns = self._turns(mail)
             given = [index for index, one in enumerate(turns) if isinstance(one, Fault)]
@@ -167,6 +171,7 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
                     self._send(answer.status, b'{"error":{"message":"as the script says"}}')
                     return
                 answer = model.answer(body)
+            body["model"] = model.names.get(body.get("model", ""), body.get("model", ""))
             if body.get("stream"):
                 self._send(200, b"".join(_events(answer, body)), "text/event-stream")
             else:
@@ -207,7 +212,7 @@ def _events(answer: str, body: dict[str, Any]) -> Iterator[bytes]:
 
 
 def _frame(kind: str, body: dict[str, Any]) -> dict[str, Any]:
-    return {"id": "chatcmpl-scripted", "object": kind, "created": 0, "model": body.get("model", "")}
+    return {"id": "chatcmpl-scripted", "object": kind, "created": 0, "model": body["model"]}
 
 
 def _event(data: dict[str, Any]) -> bytes:

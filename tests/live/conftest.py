@@ -76,6 +76,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory, model: ScriptedModel) -> Call
                         "next": {"endpoint": at | {"countries": ["DE"]}, "weight": 0},
                     }
                 },
+                "chat-moving": {"candidates": {"alias": {"endpoint": at | {"model": "moving", "countries": ["DE"]}}}},
                 "chat-public": {
                     "candidates": {"abroad": {"endpoint": at | {"countries": ["US"]}, "data_classes": ["public"]}}
                 },
