@@ -9,4 +9,5 @@ pytest_plugins = [
     "tests.fixtures.gateway",
     "tests.fixtures.installed",
     "tests.fixtures.desk",
+    "tests.fixtures.kubernetes",
 ]

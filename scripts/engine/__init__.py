@@ -13,16 +13,15 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from components.naming import cache_folder
-from scripts.cache import held
+from scripts.cache import cached
 from scripts.command import StepFailed, run
 from scripts.engine.build import build
 from scripts.progress import Report
@@ -114,34 +113,13 @@ def _on_path() -> Engine:
 
 
 def _cached(report: Report, way: Way) -> Engine:
-    """The engine in the cache, made by ``way`` where there is none that runs.
-
-    It is made in a folder beside its place and moved there whole: whoever is killed on the way leaves a folder that
-    the next one sweeps.
-    """
+    """The engine in the cache, made by ``way`` where there is none that runs."""
     place = cache_folder() / "engine" / SDK_VERSION
-    if runs := _running(place):
-        return runs
-    with held(place.with_name(f"{SDK_VERSION}.lock"), _STEP, report):
-        if runs := _running(place):
-            return runs
-        for left in [place, *place.parent.glob(f"{SDK_VERSION}.making-*")]:
-            shutil.rmtree(left, ignore_errors=True)
-        making = Path(tempfile.mkdtemp(prefix=f"{SDK_VERSION}.making-", dir=place.parent))
-        try:
-            made = _MAKERS[way](making, report)
-            _version(made / "pulumi")
-            made.replace(place)
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
-    return Engine(place, _version(place / "pulumi"))
+    return cached(place, _STEP, report, _running, partial(_MAKERS[way], report=report))
 
 
-def _running(place: Path) -> Engine | None:
-    try:
-        return Engine(place, _version(place / "pulumi"))
-    except StepFailed:
-        return None
+def _running(folder: Path) -> Engine:
+    return Engine(folder, _version(folder / "pulumi"))
 
 
 def _install(making: Path, report: Report) -> Path:
@@ -159,7 +137,7 @@ def _build(making: Path, report: Report) -> Path:
     return making / "bin"
 
 
-_MAKERS: dict[Way, Callable[[Path, Report], Path]] = {Way.INSTALL: _install, Way.BUILD: _build}
+_MAKERS = {Way.INSTALL: _install, Way.BUILD: _build}
 
 
 def _version(pulumi: Path) -> str:

