@@ -1,0 +1,208 @@
+"""One gRPC server that stands in for every package's provider: it judges, records and invents, and makes nothing.
+
+The engine attaches to it by ``PULUMI_DEBUG_PROVIDERS`` and opens a connection for each provider resource of the
+program: the caller's address tells whose region a call is under.
+"""
+
+# ruff: noqa: N802 (gRPC's method names)
+
+import threading
+from collections.abc import Generator
+from concurrent import futures
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import provider_pb2 as proto
+
+from scripts.rehearsal.checks import Problem, mistakes
+from scripts.rehearsal.cloud import Cloud, Fault, Op, Recorded, Way
+from scripts.rehearsal.outputs import Made, identity, outputs, unknown
+from scripts.rehearsal.references import dangling, foreign
+from scripts.rehearsal.replacing import replacing
+from scripts.rehearsal.sdk import UnknownType, shape
+from scripts.rehearsal.wire import Properties, holds_unknown, plain, revealed, struct
+
+_WORKERS = 32
+_MESSAGE_BYTES = 400 << 20
+_HOLD_SECONDS = 60.0
+_LARGE = [("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES)]
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._regions: dict[str, str] = {}
+
+    def Handshake(self, request: proto.ProviderHandshakeRequest, context: grpc.ServicerContext):
+        return proto.ProviderHandshakeResponse(accept_secrets=True)
+
+    def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext):
+        return Empty()
+
+    def Cancel(self, request: Empty, context: grpc.ServicerContext):
+        return Empty()
+
+    def GetPluginInfo(self, request: Empty, context: grpc.ServicerContext):
+        return plugin_pb2.PluginInfo(version="999.0.0")  # newer than whatever an SDK asks for
+
+    def CheckConfig(self, request: proto.CheckRequest, context: grpc.ServicerContext):
+        return proto.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: proto.DiffRequest, context: grpc.ServicerContext):
+        changed = _changed(request)
+        kind = proto.DiffResponse.DIFF_SOME if changed else proto.DiffResponse.DIFF_NONE
+        return proto.DiffResponse(changes=kind, diffs=changed)
+
+    def Configure(self, request: proto.ConfigureRequest, context: grpc.ServicerContext):
+        given = revealed(plain(request.args))
+        self._regions[context.peer()] = given.get("region") or given.get("location") or ""
+        self._cloud.note("configure", request.urn, region=self._regions[context.peer()])
+        return proto.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+
+    def Invoke(self, request: proto.InvokeRequest, context: grpc.ServicerContext):
+        """Refused unless the control file has an answer: what a cloud would say is not known."""
+        answer = self._cloud.control().invokes.get(request.tok)
+        self._cloud.note("invoke", "", token=request.tok)
+        if answer is None:
+            _abort(context, f"{request.tok}: say under `invokes` of the control file what the cloud answers")
+        response = proto.InvokeResponse()
+        getattr(response, "return").CopyFrom(struct(answer))  # a name that Python keeps for itself
+        return response
+
+    def Check(self, request: proto.CheckRequest, context: grpc.ServicerContext):
+        problems = self.problems(_token(request.urn), plain(request.news), self._regions.get(context.peer(), ""))
+        self._cloud.note("check", request.urn, problems=[f"{one.property}: {one.reason}" for one in problems])
+        failures = [proto.CheckFailure(property=one.property, reason=one.reason) for one in problems]
+        return proto.CheckResponse(inputs=request.news, failures=failures)
+
+    def problems(self, token: str, inputs: Properties, region: str) -> list[Problem]:
+        try:
+            known = shape(token)
+        except UnknownType as unknown_type:
+            return [Problem("", str(unknown_type))]
+        return [*mistakes(known, inputs), *dangling(inputs, self._cloud.known()), *foreign(inputs, region)]
+
+    def Diff(self, request: proto.DiffRequest, context: grpc.ServicerContext):
+        row = replacing().get(_token(request.urn))
+        changed = [name for name in _changed(request) if name not in request.ignoreChanges]
+        replaces = [name for name in changed if row and name in row.replaces]
+        self._cloud.note("diff", request.urn, changed=changed, replaces=replaces, known=row is not None)
+        kind = proto.DiffResponse.DIFF_SOME if changed else proto.DiffResponse.DIFF_NONE
+        return proto.DiffResponse(changes=kind, diffs=changed, replaces=replaces)
+
+    def Create(self, request: proto.CreateRequest, context: grpc.ServicerContext):
+        token, inputs = _token(request.urn), plain(request.properties)
+        if request.preview:
+            return proto.CreateResponse(properties=struct(unknown(shape(token), inputs)))
+        if holds_unknown(inputs):
+            _abort(context, "the engine creates with a value that is not known yet")
+        fault = self._fault(Op.CREATE, request.urn, context)
+        made = Made(token, request.urn, self._regions.get(context.peer(), ""), self._cloud.serial())
+        rid = identity(made, revealed(inputs))
+        given = outputs(made, shape(token), inputs, rid, self._cloud.control().outputs.get(token, {}))
+        self._cloud.put(Recorded(token, rid, request.urn, inputs, given))
+        self._cloud.note("create", request.urn, id=rid, inputs=inputs)
+        if fault and fault.way is Way.PARTIAL:
+            _abort_partial(context, fault, rid, given, inputs)
+        self._lose(fault, context)
+        return proto.CreateResponse(id=rid, properties=struct(given))
+
+    def Read(self, request: proto.ReadRequest, context: grpc.ServicerContext):
+        self._fault(Op.READ, request.urn, context)
+        control, found = self._cloud.control(), self._cloud.get(_token(request.urn), request.id)
+        gone = found is None or any(part in request.urn for part in control.gone)
+        self._cloud.note("read", request.urn, id=request.id, found=not gone)
+        if found is None or gone:
+            return proto.ReadResponse()
+        drift = self._drift(request.urn)
+        inputs = {**found.inputs, **{name: value for name, value in drift.items() if name in found.inputs}}
+        return proto.ReadResponse(id=request.id, properties=struct({**found.outputs, **drift}), inputs=struct(inputs))
+
+    def Update(self, request: proto.UpdateRequest, context: grpc.ServicerContext):
+        token, inputs, old = _token(request.urn), plain(request.news), plain(request.old_inputs)
+        kept = {name: value for name, value in plain(request.olds).items() if name not in old}
+        if request.preview:
+            return proto.UpdateResponse(properties=struct({**kept, **inputs}))
+        fault = self._fault(Op.UPDATE, request.urn, context)
+        made = Made(token, request.urn, self._regions.get(context.peer(), ""), self._cloud.serial())
+        given = outputs(made, shape(token), {**kept, **inputs}, request.id, {})
+        self._cloud.put(Recorded(token, request.id, request.urn, inputs, given))
+        self._cloud.note("update", request.urn, id=request.id, changed=_changed(request))
+        self._lose(fault, context)
+        return proto.UpdateResponse(properties=struct(given))
+
+    def Delete(self, request: proto.DeleteRequest, context: grpc.ServicerContext):
+        fault = self._fault(Op.DELETE, request.urn, context)
+        found = self._cloud.take(_token(request.urn), request.id)
+        self._cloud.note("delete", request.urn, id=request.id, found=found)
+        self._lose(fault, context)
+        return Empty()
+
+    def _drift(self, urn: str) -> Properties:
+        changed = [properties for part, properties in self._cloud.control().drift.items() if part in urn]
+        return {name: value for properties in changed for name, value in properties.items()}
+
+    def _fault(self, op: Op, urn: str, context: grpc.ServicerContext) -> Fault | None:
+        fault = self._cloud.fault(op, urn)
+        if fault and fault.way is Way.HOLD:
+            self._hold(context)
+        if fault and fault.way is Way.FAIL:
+            _abort(context, fault.message)
+        return fault
+
+    def _lose(self, fault: Fault | None, context: grpc.ServicerContext) -> None:
+        if fault and fault.way is Way.LOSE:
+            self._hold(context)
+
+    def _hold(self, context: grpc.ServicerContext) -> NoReturn:
+        """Wait until the engine that called is no more."""
+        ended = threading.Event()
+        if context.add_callback(ended.set):
+            self._cloud.held.set()
+            ended.wait(_HOLD_SECONDS)
+        _abort(context, "held by the rehearsal")
+
+
+@contextmanager
+def serving(cloud: Cloud) -> Generator[int]:
+    """The loopback port on which a provider over this cloud listens."""
+    server = grpc.server(futures.ThreadPoolExecutor(_WORKERS), options=_LARGE)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(cloud), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop(grace=None).wait()
+
+
+def _token(urn: str) -> str:
+    return urn.split("::")[2].rpartition("$")[2]
+
+
+def _changed(request: Any) -> list[str]:
+    old, new = revealed(plain(request.old_inputs)), revealed(plain(request.news))
+    return [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+
+
+def _abort(context: grpc.ServicerContext, message: str) -> NoReturn:
+    context.abort(grpc.StatusCode.UNKNOWN, message)
+    raise RuntimeError(message)  # not reached: ``abort`` raises, which its type does not say
+
+
+def _abort_partial(
+    context: grpc.ServicerContext, fault: Fault, rid: str, given: Properties, inputs: Properties
+) -> NoReturn:
+    """As a provider says that a resource is there and its creation failed: the engine keeps it, as not yet right."""
+    detail = proto.ErrorResourceInitFailed(
+        id=rid, properties=struct(given), inputs=struct(inputs), reasons=[fault.message]
+    )
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=fault.message, details=[packed])
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    _abort(context, fault.message)

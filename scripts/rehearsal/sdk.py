@@ -1,0 +1,101 @@
+"""What an installed cloud SDK says of a resource type: its inputs, and which outputs the cloud fills.
+
+The SDK's classes are the only schema there is without the provider's binary. ``Output[T]`` on a getter means that the
+cloud always gives a value, ``Output[Optional[T]]`` that it may give none: inventing one of the second kind would hide
+what a program left out.
+"""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pulumi import _types
+from pulumi.runtime import rpc
+
+
+class UnknownType(Exception):
+    """No installed SDK has the resource type; the message names the package that would."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Names as on the wire (camelCase); types are Python's. ``filled``: the outputs that the cloud always gives."""
+
+    inputs: Mapping[str, Any]
+    required: frozenset[str]
+    outputs: Mapping[str, Any]
+    filled: Mapping[str, Any]
+
+
+@cache
+def shape(token: str) -> Shape:
+    """Raises ``UnknownType``."""
+    resource = _resource_class(token)
+    arguments = _arguments(resource)
+    return Shape(
+        inputs=_types.input_type_types(arguments),
+        required=required(arguments),
+        outputs=_types.resource_types(resource),
+        filled=filled(resource),
+    )
+
+
+def required(arguments: type) -> frozenset[str]:
+    """The inputs without which the class cannot be made."""
+    names = _types.input_type_py_to_pulumi_names(arguments)
+    parameters = inspect.signature(arguments.__init__).parameters
+    return frozenset(
+        names[name] for name, found in parameters.items() if name in names and found.default is inspect.Parameter.empty
+    )
+
+
+def filled(outputs: type) -> Mapping[str, Any]:
+    """The outputs, of a resource or of an object inside one, that the cloud always gives, with their types."""
+    getters = {name: member.fget for name, member in vars(outputs).items() if isinstance(member, property)}
+    always = {
+        getattr(getter, _types._PULUMI_NAME, name)
+        for name, getter in getters.items()
+        if getter is not None and "Optional" not in str(getter.__annotations__.get("return"))
+    }
+    types = _types.output_type_types(outputs) if _types.is_output_type(outputs) else _types.resource_types(outputs)
+    return {name: kind for name, kind in types.items() if name in always}
+
+
+def _resource_class(token: str) -> type:
+    found = _classes(token.partition(":")[0]).get(token)
+    if found is None:
+        raise UnknownType(f"{token}: the installed SDK has no such resource type")
+    module, name = found
+    return getattr(importlib.import_module(module), name)
+
+
+@cache
+def _classes(package: str) -> Mapping[str, tuple[str, str]]:
+    """Token → module and class, as the package registers them with the SDK's runtime when it is imported."""
+    name = f"pulumi_{package.replace('-', '_')}"
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        raise UnknownType(f"package {package!r}: {name} is not installed (dependency group `clouds`)") from missing
+    modules = [module for found in rpc._RESOURCE_MODULES.values() for module in found]
+    infos: list[dict[str, Any]] = [getattr(module, "mod_info", {}) for module in modules]
+    return {
+        token: (info["fqn"], class_name)
+        for info in infos
+        if info.get("pkg") == package
+        for token, class_name in info["classes"].items()
+    }
+
+
+def _arguments(resource: type) -> type:
+    """``BucketArgs`` of ``Bucket``; the generator calls it ``BucketInitArgs`` where an input type has that name."""
+    module = sys.modules[resource.__module__]
+    for suffix in ("InitArgs", "Args"):
+        found = getattr(module, resource.__name__ + suffix, None)
+        if found is not None and found.__module__ == module.__name__:
+            return found
+    raise UnknownType(f"{resource.__module__}.{resource.__name__} has no class of arguments")

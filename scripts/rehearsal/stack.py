@@ -1,0 +1,173 @@
+"""One stack of a project on the real engine, with a backend, a passphrase and a home that are thrown away.
+
+The project itself is only read: its program is run from where it lies, by a copy of its ``Pulumi.yaml``.
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.command import StepFailed, run
+from scripts.engine import Engine, environment
+
+NAME = "rehearsal"
+_STEP_SECONDS = 600
+_REPLACING = frozenset({"replace", "create-replacement", "delete-replaced"})
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Of the stack's state. ``id``: empty for a component. ``kept``: retained in the cloud when it is destroyed."""
+
+    urn: str
+    token: str
+    id: str
+    protect: bool
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``changes``: operation → number of resources. ``replaced``: URNs. ``said``: the engine's errors, or the end of
+    its output where it named none."""
+
+    ok: bool
+    seconds: float
+    changes: Mapping[str, int]
+    replaced: tuple[str, ...]
+    said: str
+
+
+class Stack:
+    """``port``: where the recording provider listens for ``packages``."""
+
+    def __init__(self, project: Path, engine: Engine, folder: Path, packages: tuple[str, ...], port: int) -> None:
+        folder.mkdir(parents=True)
+        self._folder = folder
+        self._environment = {
+            **os.environ,
+            **environment(engine, folder / "home"),
+            "PULUMI_HOME": str(folder / "pulumi-home"),
+            "PULUMI_CONFIG_PASSPHRASE": secrets.token_urlsafe(),
+            "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package in packages),
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_DEBUG_COMMANDS": "true",  # --event-log is one of them
+        }
+        (folder / "Pulumi.yaml").write_text(yaml.safe_dump(_project(project)))
+        self._pulumi("stack", "init", NAME)
+        self._salt = yaml.safe_load(self._stack_file.read_text())
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        self._stack_file.write_text(yaml.safe_dump({**self._salt, "config": dict(config)}))
+
+    def run(self, command: str, *options: str) -> Outcome:
+        return self.outcome(self.start(command, *options))
+
+    def start(self, command: str, *options: str) -> "Running":
+        events = self._folder / f"events-{time.monotonic_ns()}.jsonl"
+        preview = [] if command == "preview" else ["--yes", "--skip-preview"]
+        argv = ["pulumi", command, *preview, "--stack", NAME, "--event-log", str(events), "--non-interactive", *options]
+        started = time.monotonic()
+        with self._output.open("w") as output:
+            process = subprocess.Popen(
+                argv,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        return Running(process, events, started)
+
+    def outcome(self, running: "Running") -> Outcome:
+        try:
+            code = running.process.wait(_STEP_SECONDS)
+        except subprocess.TimeoutExpired:
+            running.process.kill()
+            running.process.wait()
+            raise StepFailed(f"the engine did not end in {_STEP_SECONDS} s: {self._said()}") from None
+        seconds = time.monotonic() - running.started
+        events = (
+            [json.loads(line) for line in running.events.read_text().splitlines()] if running.events.exists() else []
+        )
+        errors = [
+            event["diagnosticEvent"]["message"].strip()
+            for event in events
+            if event.get("diagnosticEvent", {}).get("severity") == "error"
+        ]
+        changes = next((event["summaryEvent"]["resourceChanges"] for event in events if "summaryEvent" in event), {})
+        done = [event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event]
+        replaced = dict.fromkeys(step["urn"] for step in done if step["op"] in _REPLACING)
+        return Outcome(code == 0, seconds, changes or {}, tuple(replaced), "\n".join(errors) or self._said())
+
+    def cancel(self) -> None:
+        """Drop the lock of an engine that was killed."""
+        self._pulumi("cancel", NAME, "--yes")
+
+    def unprotect(self) -> None:
+        self._pulumi("state", "unprotect", "--all", "--yes", "--stack", NAME)
+
+    def resources(self) -> tuple[Resource, ...]:
+        found = json.loads(self.state())["deployment"].get("resources") or []
+        return tuple(
+            Resource(
+                urn=resource["urn"],
+                token=resource["type"],
+                id=resource.get("id", ""),
+                protect=resource.get("protect", False),
+                kept=resource.get("retainOnDelete", False),
+            )
+            for resource in found
+        )
+
+    def state(self) -> str:
+        """As the backend keeps it: secrets are ciphertext."""
+        return self._pulumi("stack", "export", "--stack", NAME)
+
+    def _pulumi(self, *arguments: str) -> str:
+        argv = ["pulumi", *arguments, "--non-interactive", "--cwd", str(self._folder)]
+        return run(argv, timeout=_STEP_SECONDS, environment=self._environment)
+
+    def _said(self) -> str:
+        return "\n".join(self._output.read_text().splitlines()[-20:])
+
+    @property
+    def _output(self) -> Path:
+        return self._folder / "output.txt"
+
+    @property
+    def _stack_file(self) -> Path:
+        return self._folder / f"Pulumi.{NAME}.yaml"
+
+
+@dataclass(frozen=True)
+class Running:
+    """An engine at work. ``events``: the file it writes its events to, one a line. ``started``: monotonic seconds."""
+
+    process: subprocess.Popen[bytes]
+    events: Path
+    started: float
+
+    def said(self) -> list[dict[str, Any]]:
+        """What it wrote; a last line that it was killed in is left out."""
+        text = self.events.read_text() if self.events.exists() else ""
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _project(folder: Path) -> dict[str, Any]:
+    """The project file with its program's place made absolute, and its stack files left where they are."""
+    project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
+    runtime = project["runtime"]
+    return {
+        "name": project["name"],
+        "main": str((folder / project.get("main", ".")).resolve()),
+        "runtime": runtime["name"] if isinstance(runtime, dict) else runtime,
+    }
