@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from regions.catalogue import Country
 from regions.endpoints import UnknownServing, guardrail, serving
 from regions.residency import Purpose
-from regions.rules.rule import UNKNOWN, UNSET, Breach, Check, Plan, Resource, values_at
+from regions.rules.rule import UNSET, Breach, Check, Follows, Plan, Resource, is_one_of, values_at
 
 _ARN = re.compile(r"^arn:(?P<partition>[a-z0-9-]+):(?P<service>[a-z0-9-]*):(?P<region>[a-z0-9-]*):(?P<account>[^:]*):.")
 _ZONE = re.compile(r"^(?P<region>[a-z]+(-[a-z]+)+[0-9]+)-[a-z]$|^(?P<aws>[a-z]+(-[a-z]+)+-[0-9]+)[a-z]$")
@@ -80,7 +80,10 @@ def arn_within(purpose: Purpose, *, unset: str | None = None, bare: str | None =
         elif bare is not None:
             yield bare
 
-    return check
+    def sources(led: tuple[Resource, ...], resource: Resource, plan: Plan) -> Iterator[Breach | str]:
+        yield from _stand_within(led, resource, plan, purpose)
+
+    return Follows(check, sources)
 
 
 def _arn(text: str, resource: Resource, plan: Plan, purpose: Purpose) -> Iterator[Breach | str]:
@@ -105,13 +108,37 @@ def points_within(purpose: Purpose, type_pattern: str, *, unset: str | None = No
                 yield unset
             return
         target = plan.named(type_pattern, str(value), str(value).rpartition(":")[2])
-        region = None if target is None else target.properties.get("region") or target.region
-        if region is None or region is UNKNOWN:
+        region = None if target is None else _region(target)
+        if region is None:
             yield f"{value} is not one resource of this plan, so where it stands is not known"
-        elif breach := outside(plan, resource, purpose, str(region)):
+        elif breach := outside(plan, resource, purpose, region):
             yield breach
 
-    return check
+    def sources(led: tuple[Resource, ...], resource: Resource, plan: Plan) -> Iterator[Breach | str]:
+        targets = tuple(target for target in led if is_one_of(target.type, (type_pattern,)))
+        yield from _stand_within(targets, resource, plan, purpose)
+
+    return Follows(check, sources)
+
+
+def _region(resource: Resource) -> str | None:
+    """Where an AWS resource stands; ``None`` where that is not known."""
+    region = resource.properties.get("region") or resource.region
+    return region if isinstance(region, str) else None
+
+
+def _stand_within(
+    targets: tuple[Resource, ...], resource: Resource, plan: Plan, purpose: Purpose
+) -> Iterator[Breach | str]:
+    """Whichever of the planned resources is meant: all have to stand where the purpose is allowed."""
+    if not targets:
+        yield "it is an output of no such resource of this plan, so where it leads is not known"
+    for target in targets:
+        region = _region(target)
+        if region is None:
+            yield f"neither {target.name}, of which it is an output, nor its provider says where it stands"
+        elif breach := outside(plan, resource, purpose, region):
+            yield breach
 
 
 def absent(message: str) -> Check:
@@ -131,7 +158,7 @@ def present(message: str) -> Check:
         if value is UNSET or value in ([], {}, (), ""):
             yield message
 
-    return check
+    return Follows(check, lambda *_: ())  # an output of a planned resource is something
 
 
 def one_of(allowed: Collection[Any], message: str, *, unset: str | None = None) -> Check:

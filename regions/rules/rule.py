@@ -7,8 +7,9 @@ A rule is a list of clauses, each about one property. What a clause cannot decid
 that only the cloud will know (``UNKNOWN``), an unset property of an adopted resource, a region the catalogue lacks.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -39,13 +40,15 @@ LONGEST_VALUE: Final = 200
 @dataclass(frozen=True)
 class Resource:
     """``region``: its provider's; ``None`` where the provider has none. ``adopted``: read or imported, so that an unset
-    property says nothing about the cloud's default."""
+    property says nothing about the cloud's default. ``sources``: by top-level property, the planned resources of whose
+    outputs its unknown values are made."""
 
     type: str
     name: str
     properties: Mapping[str, Any]
     region: str | None = None
     adopted: bool = False
+    sources: Mapping[str, "tuple[Resource, ...]"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,20 @@ Check = Callable[[Any, Resource, Plan], Iterable[Breach | str]]
 
 
 @dataclass(frozen=True)
+class Follows:
+    """A check that can judge a value before the cloud answers too, by the resources of whose outputs it is made.
+
+    What the program made of those outputs is not seen: once the value is known, ``check`` decides.
+    """
+
+    check: Check
+    sources: Callable[[tuple[Resource, ...], Resource, Plan], Iterable[Breach | str]]
+
+    def __call__(self, value: Any, resource: Resource, plan: Plan) -> Iterable[Breach | str]:
+        return self.check(value, resource, plan)
+
+
+@dataclass(frozen=True)
 class Clause:
     """One property and what it must be.
 
@@ -147,14 +164,19 @@ class Clause:
         if self.unless is not None and self.unless(resource):
             return
         for place, value in values_at(resource.properties, self.path):
-            if value is UNKNOWN:
-                yield Breach(place, value, "its value is not known before the cloud answers, so nothing allows it")
-            elif value is UNSET and resource.adopted and not self.own:
-                yield Breach(place, value, "it is unset, and what the cloud has at an adopted resource is not known")
-            else:
-                for found in self.check(value, resource, plan):
-                    breach = Breach("", "", found) if isinstance(found, str) else found
-                    yield replace(breach, property=breach.property or place, value=breach.value or value)
+            for found in self._wrong(place, value, resource, plan):
+                breach = Breach("", "", found) if isinstance(found, str) else found
+                yield replace(breach, property=breach.property or place, value=breach.value or value)
+
+    def _wrong(self, place: str, value: Any, resource: Resource, plan: Plan) -> Iterable[Breach | str]:
+        if value is UNKNOWN:
+            sources = resource.sources.get(re.split(r"[.\[]", place, maxsplit=1)[0], ())
+            if isinstance(self.check, Follows) and sources:
+                return self.check.sources(sources, resource, plan)
+            return ("its value is not known before the cloud answers, so nothing allows it",)
+        if value is UNSET and resource.adopted and not self.own:
+            return ("it is unset, and what the cloud has at an adopted resource is not known",)
+        return self.check(value, resource, plan)
 
 
 @dataclass(frozen=True)

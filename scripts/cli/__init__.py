@@ -32,6 +32,7 @@ PUT_RIGHT_BY_PEOPLE = {
     "runtime.settings.StartError",
     "scripts.cli.failure.CommandError",
     "scripts.engine.EngineError",
+    "scripts.graph.GraphError",
     "scripts.weights.WeightsError",
 }
 """Exceptions by name, because to import them is to load what they come from."""

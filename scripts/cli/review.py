@@ -5,7 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from importlib import import_module
@@ -47,6 +47,10 @@ def review_command(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day to review as of; none: today.")
     ] = None,
     explain: Annotated[str | None, typer.Option(metavar="RULE", help="Explain a rule and review nothing.")] = None,
+    graph: Annotated[
+        Path | None, typer.Option(help="Review the stack's resources too: a `pulumi` export or preview.", exists=True)
+    ] = None,
+    stack: Annotated[str | None, typer.Option(metavar="STACK|FILE", help="The stack of --graph.")] = None,
 ) -> None:
     """Say what is wrong with stack files, and where. Exit code 2 when something is."""
     catalogue = load_catalogue()
@@ -54,10 +58,28 @@ def review_command(
         _write(explained(explain, catalogue), output)
         return
     day = on.date() if on else datetime.now(UTC).date()
-    reviews = [review(path, catalogue, day) for path in stack_files(stacks or [])]
+    if graph is not None or stack is not None:
+        reviews = [_with_graph(graph, stack, stacks or [], catalogue, day)]
+    else:
+        reviews = [review(path, catalogue, day) for path in stack_files(stacks or [])]
     _write(_rendered(form, reviews, catalogue, day), output)
     if any(one.open for one in reviews):
         raise typer.Exit(FINDINGS)
+
+
+def _with_graph(
+    file: Path | None, stack: str | None, others: Sequence[str], catalogue: Catalogue, on: date
+) -> StackReview:
+    """The review of a stack file and of its graph; the graph's needs the Boundary that a faulty file lacks."""
+    if file is None or stack is None or others:
+        raise CommandError("A graph is reviewed with its stack: `loomstead review --graph FILE --stack STACK`.")
+    reviewed = review(stack_files([stack])[0], catalogue, on)
+    graphs = import_module("scripts.graph")  # with a hundred rules, which a stack file alone does not need
+    states = graphs.read(file, reviewed.stack)
+    if reviewed.boundary is None:
+        return reviewed
+    found = graphs.findings_in(graphs.Graph(tuple(states), graphs.root_of(reviewed)), reviewed, catalogue, on)
+    return replace(reviewed, findings=(*reviewed.findings, *found))
 
 
 def as_text(reviews: Sequence[StackReview], catalogue: Catalogue, on: date) -> str:

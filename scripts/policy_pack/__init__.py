@@ -1,0 +1,1 @@
+"""A CrossGuard policy pack of the rules on resources: ``pulumi preview --policy-pack scripts/policy_pack``."""
