@@ -71,12 +71,16 @@ _LOCAL: Mapping[Capability, Parity] = {
     Capability.ORCHESTRATOR: Native("Temporal development server"),
     Capability.CORE_SYSTEM: Native("the demo's order system, or an own one by URL"),
 }
+_AWS: Mapping[Capability, Parity] = {
+    Capability.KEYS: Native("KMS keys of one region, Secrets Manager"),
+}
+_TABLE: Mapping[str, Mapping[Capability, Parity]] = {"aws": _AWS, "local": _LOCAL}
 _NOT_BUILT = Unsupported("not built yet")
 
 
 def parity(capability: Capability, platform: str) -> Parity:
     """How ``platform`` has ``capability``."""
-    return _LOCAL.get(capability, _NOT_BUILT) if platform == "local" else _NOT_BUILT
+    return _TABLE.get(platform, {}).get(capability, _NOT_BUILT)
 
 
 class NotSupported(Exception):

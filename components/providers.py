@@ -24,12 +24,19 @@ def aws_provider(
     return aws.Provider(name, region=region, allowed_account_ids=[account], default_tags={"tags": tags})
 
 
-def azure_provider(name: str, region: str, subscription: str, allowed: Collection[str]) -> pulumi.ProviderResource:
-    """Azure; tags are each resource's own there. Raises ``NotAllowed``."""
+def azure_provider(
+    name: str, region: str, environment: str, subscription: str, allowed: Collection[str]
+) -> pulumi.ProviderResource:
+    """Azure; tags are each resource's own there. ``environment``: its cloud, the region's partition in the catalogue.
+
+    Raises ``NotAllowed``.
+    """
     import pulumi_azure_native as azure_native  # noqa: PLC0415
 
     _check("subscription", subscription, allowed)
-    return azure_native.Provider(name, location=region, subscription_id=subscription, disable_pulumi_partner_id=True)
+    return azure_native.Provider(
+        name, location=region, environment=environment, subscription_id=subscription, disable_pulumi_partner_id=True
+    )
 
 
 def gcp_provider(

@@ -14,7 +14,7 @@ from tests.fixtures.recording import record
 Maker = Callable[[str], pulumi.ProviderResource]
 MAKERS: dict[str, Maker] = {
     "aws": lambda asked: aws_provider("aws", "eu-central-1", asked, {"mine"}, {"stack": "s"}),
-    "azure-native": lambda asked: azure_provider("azure", "swedencentral", asked, {"mine"}),
+    "azure-native": lambda asked: azure_provider("azure", "swedencentral", "public", asked, {"mine"}),
     "gcp": lambda asked: gcp_provider("gcp", "europe-west3", asked, {"mine"}, {"stack": "s"}),
     "kubernetes": lambda asked: kubernetes_provider("k8s", "apiVersion: v1", asked, {"mine"}),
 }
