@@ -1,3 +1,3 @@
 """Capability ``keys``: what a fabric signs, encrypts and authenticates with."""
 
-PLATFORMS = {"local": "components.keys.local:LocalKeys"}
+PLATFORMS = {"aws": "components.keys.aws:AwsKeys", "local": "components.keys.local:LocalKeys"}

@@ -1,0 +1,178 @@
+"""Keys on AWS: what signs and encrypts stays in KMS, what must be read lies in Secrets Manager, all in one region.
+
+Pulumi makes the secrets without a value: nothing secret passes through it, so none is in its state. Their names begin
+with ``secrets``; whoever fills them in does so in the account.
+"""
+
+import re
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+from joserfc.jwk import ECKey
+from pulumi import Input, Output
+
+from components.keys.contract import Keys
+
+SIGNERS = ("manifest", "issuer", "worker", "operator")
+SECRETS = ("ledger", "subjects", "webhook")
+SERVICES = ("rds", "secretsmanager", "s3", "sqs", "ec2", "eks", "elasticache", "kafka", "states")
+"""What encrypts with the stack's key on behalf of who calls it; nobody uses it directly."""
+
+_ADMINISTRATION = [
+    *("kms:Describe*", "kms:Get*", "kms:List*", "kms:Put*", "kms:Update*", "kms:Enable*", "kms:Disable*"),
+    *("kms:TagResource", "kms:UntagResource", "kms:CreateAlias", "kms:DeleteAlias", "kms:RevokeGrant"),
+    *("kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion"),
+]
+USE = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+_ROTATION_DAYS = 365
+_RECOVERY_DAYS = 30
+"""The longest that AWS gives to notice that a key or a secret was deleted by mistake."""
+
+
+class AwsKeysArgs(TypedDict):
+    """``encryption``: ARN of an own key that encrypts instead of one made here; it has to let the same services in."""
+
+    stack: str
+    region: str
+    encryption: NotRequired[str]
+
+
+class AwsKeys(Keys):
+    """``encryption``: ARN of the key that encrypts what the stack stores."""
+
+    encryption: Output[str]
+
+    def __init__(self, name: str, args: AwsKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, args, opts)
+        self._name, self._args = name, args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._data = pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
+        self._asked = pulumi.InvokeOutputOptions(parent=self)
+        self._read_account()
+        self.encryption = self._create_encryption()
+        self._create_secrets()
+        signers = {role: self._create_signer(role) for role in SIGNERS}
+        self.secrets = Output.from_input(f"loomstead/{args['stack']}/")
+        self.public = Output.all(**{role: self._public(key) for role, key in signers.items()})
+        self.manifest_key = signers["manifest"].arn
+        self.generation = Output.from_input(1)  # a deleted secret can be restored, so none is made anew
+        self.register_outputs(
+            {
+                "secrets": self.secrets,
+                "public": self.public,
+                "manifest_key": self.manifest_key,
+                "generation": self.generation,
+                "encryption": self.encryption,
+            }
+        )
+
+    def _read_account(self) -> None:
+        partition = aws.get_partition_output(opts=self._asked)
+        self._account = aws.get_caller_identity_output(opts=self._asked).account_id
+        self._partition, self._suffix = partition.partition, partition.dns_suffix
+        self._root = Output.format("arn:{0}:iam::{1}:root", self._partition, self._account)
+
+    def _create_encryption(self) -> Output[str]:
+        if own := self._args.get("encryption"):
+            return Output.from_input(_checked(own, self._args["region"]))
+        key = aws.kms.Key(
+            f"{self._name}-encryption",
+            description=f"What the stack {self._args['stack']} stores",
+            multi_region=False,
+            enable_key_rotation=True,
+            rotation_period_in_days=_ROTATION_DAYS,
+            deletion_window_in_days=_RECOVERY_DAYS,
+            policy=Output.json_dumps(self._encryption_policy()),
+            opts=self._data,
+        )
+        self._alias("encryption", key)
+        return key.arn
+
+    def _encryption_policy(self) -> dict[str, Any]:
+        region = self._args["region"]
+        services = [Output.format("{0}.{1}.{2}", service, region, self._suffix) for service in SERVICES]
+        through = {"StringEquals": {"kms:ViaService": services, "kms:CallerAccount": self._account}}
+        logs = aws.get_service_principal_output(service_name="logs", region=region, opts=self._asked)
+        groups = Output.format("arn:{0}:logs:{1}:{2}:log-group:*", self._partition, region, self._account)
+        return _policy(
+            self._administration(),
+            _statement("Services", {"AWS": self._root}, USE, through),
+            _statement(
+                "ServicesGrants",
+                {"AWS": self._root},
+                ["kms:CreateGrant"],
+                {**through, "Bool": {"kms:GrantIsForAWSResource": "true"}},
+            ),
+            _statement(
+                "Logs",
+                {"Service": Output.format("logs.{0}.{1}", region, logs.suffix)},
+                USE,
+                {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+            ),
+        )
+
+    def _create_signer(self, role: str) -> aws.kms.Key:
+        signing = {"StringEquals": {"kms:CallerAccount": self._account, "kms:SigningAlgorithm": "ECDSA_SHA_256"}}
+        key = aws.kms.Key(
+            f"{self._name}-{role}",
+            description=f"What {role} of the stack {self._args['stack']} signs with",
+            key_usage="SIGN_VERIFY",
+            customer_master_key_spec="ECC_NIST_P256",
+            multi_region=False,
+            deletion_window_in_days=_RECOVERY_DAYS,
+            policy=Output.json_dumps(
+                _policy(
+                    self._administration(),
+                    _statement("Signing", {"AWS": self._root}, ["kms:Sign"], signing),
+                )
+            ),
+            opts=self._data,
+        )
+        self._alias(role, key)
+        return key
+
+    def _create_secrets(self) -> None:
+        for secret in SECRETS:
+            aws.secretsmanager.Secret(
+                f"{self._name}-{secret}",
+                name=f"loomstead/{self._args['stack']}/{secret}",
+                kms_key_id=self.encryption,
+                recovery_window_in_days=_RECOVERY_DAYS,
+                opts=self._data,
+            )
+
+    def _alias(self, role: str, key: aws.kms.Key) -> None:
+        alias = f"alias/loomstead/{self._args['stack']}/{role}"
+        aws.kms.Alias(f"{self._name}-{role}-alias", name=alias, target_key_id=key.key_id, opts=self._child)
+
+    def _administration(self) -> dict[str, Any]:
+        """The account's own policies say who; none of it reads, encrypts or signs."""
+        return _statement("Administration", {"AWS": self._root}, _ADMINISTRATION)
+
+    def _public(self, key: aws.kms.Key) -> Output[dict[str, Any]]:
+        return aws.kms.get_public_key_output(key_id=key.key_id, opts=self._asked).public_key_pem.apply(jwk)
+
+
+def jwk(pem: str) -> dict[str, Any]:
+    """The public JWK of a P-256 key, as docs/contract.md §7 has it."""
+    key = ECKey.import_key(pem)
+    return {**key.as_dict(private=False), "kid": key.thumbprint(), "alg": "ES256", "use": "sig"}
+
+
+def _checked(arn: str, region: str) -> str:
+    if not re.fullmatch(rf"arn:aws[a-z-]*:kms:{re.escape(region)}:\d{{12}}:key/[\w-]+", arn):
+        raise pulumi.RunError(f"keys: {arn!r} is no KMS key in {region}; name one by its ARN, or leave it out")
+    return arn
+
+
+def _policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _statement(
+    sid: str, principal: dict[str, Input[str]], actions: list[str], condition: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """In a key's policy the resource ``*`` is this key."""
+    allowed = {"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "*"}
+    return {**allowed, "Condition": condition} if condition else allowed

@@ -1,0 +1,130 @@
+"""Keys on AWS: what they claim is in the graph, in each partition, and no secret passes through Pulumi."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+from joserfc.jwk import ECKey
+
+from components.keys.aws import SECRETS, SERVICES, SIGNERS, AwsKeys, AwsKeysArgs, jwk
+from tests.fixtures.recording import Graph, aws_calls, conforms, record, reviewed
+
+HOMES = (("eu-central-1", "eu-gdpr"), ("eusc-de-east-1", "eu-gdpr"), ("us-east-1", "us-hipaa"))
+SIGNER = ECKey.generate_key("P-256")
+PEM = SIGNER.as_pem(private=False).decode()
+KEY, SECRET = "aws:kms/key:Key", "aws:secretsmanager/secret:Secret"
+CLAIMS: Mapping[str, Mapping[str, Any]] = {
+    "keys-encryption": {"multiRegion": False, "enableKeyRotation": True, "rotationPeriodInDays": 365},
+    **{
+        f"keys-{role}": {"multiRegion": False, "keyUsage": "SIGN_VERIFY", "customerMasterKeySpec": "ECC_NIST_P256"}
+        for role in SIGNERS
+    },
+    **{f"keys-{secret}": {"name": f"loomstead/s/{secret}", "recoveryWindowInDays": 30} for secret in SECRETS},
+}
+
+
+def keys(region: str = "eu-central-1", preview: bool = False, **more: str) -> Graph:
+    def program() -> None:
+        provider = aws.Provider("aws", region=region)
+        args: AwsKeysArgs = {"stack": "s", "region": region}
+        AwsKeys("keys", {**args, **more}, pulumi.ResourceOptions(providers=[provider]))
+
+    calls = {**aws_calls(region), "aws:kms/getPublicKey:getPublicKey": {"id": "k", "publicKeyPem": PEM}}
+    return record(program, calls=calls, preview=preview)
+
+
+def policy(graph: Graph, name: str) -> dict[str, dict[str, Any]]:
+    read = json.loads(graph.named(name).properties["policy"])
+    return {statement["Sid"]: statement for statement in read["Statement"]}
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_parents_providers_and_names_are_as_decided(preview: bool) -> None:
+    conforms(keys(preview=preview), "loomstead:keys:Keys")
+
+
+@pytest.mark.parametrize(("name", "claimed"), CLAIMS.items())
+def test_each_key_and_secret_is_what_it_claims(name: str, claimed: Mapping[str, Any]) -> None:
+    found = keys().named(name)
+
+    assert {key: found.properties.get(key) for key in claimed} == claimed
+    assert found.protect
+    assert found.retain_on_delete
+
+
+@pytest.mark.parametrize(("region", "regime"), HOMES)
+def test_no_rule_has_anything_against_it(region: str, regime: str) -> None:
+    assert reviewed(keys(region), regime, region) == []
+
+
+@pytest.mark.parametrize(("region", "regime"), HOMES)
+def test_every_arn_and_service_is_of_the_regions_partition(region: str, regime: str) -> None:
+    partition, suffix = ("aws-eusc", "amazonaws.eu") if region.startswith("eusc") else ("aws", "amazonaws.com")
+    read = policy(keys(region), "keys-encryption")
+
+    assert read["Administration"]["Principal"] == {"AWS": f"arn:{partition}:iam::123456789012:root"}
+    assert read["Logs"]["Principal"] == {"Service": f"logs.{region}.{suffix}"}
+    assert read["Services"]["Condition"]["StringEquals"]["kms:ViaService"] == [
+        f"{service}.{region}.{suffix}" for service in SERVICES
+    ]
+
+
+@pytest.mark.parametrize("name", ["keys-encryption", *(f"keys-{role}" for role in SIGNERS)])
+def test_who_administers_a_key_neither_reads_nor_signs_with_it(name: str) -> None:
+    actions = policy(keys(), name)["Administration"]["Action"]
+
+    assert not {"kms:*", "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Sign"} & {
+        *actions
+    }
+
+
+def test_encryption_is_used_through_services_of_this_account_alone() -> None:
+    read = policy(keys(), "keys-encryption")
+
+    assert all("kms:ViaService" in read[sid]["Condition"]["StringEquals"] for sid in ("Services", "ServicesGrants"))
+    assert read["ServicesGrants"]["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
+    assert read["Logs"]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"].endswith(
+        ":logs:eu-central-1:123456789012:log-group:*"
+    )
+
+
+def test_secrets_have_no_value_and_no_copy_and_are_encrypted_by_the_stacks_key() -> None:
+    graph = keys()
+    key = graph.named("keys-encryption").state["arn"]
+
+    assert graph.of("aws:secretsmanager/secretVersion:SecretVersion") == []
+    assert [found.properties["kmsKeyId"] for found in graph.of(SECRET)] == [key] * len(SECRETS)
+    assert not any("replicas" in found.properties for found in graph.of(SECRET))
+
+
+def test_an_own_key_is_taken_instead_of_one_made_here() -> None:
+    own = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    graph = keys(encryption=own)
+
+    assert {found.properties["kmsKeyId"] for found in graph.of(SECRET)} == {own}
+    assert [found.name for found in graph.of(KEY)] == [f"keys-{role}" for role in SIGNERS]
+
+
+@pytest.mark.parametrize("own", ["alias/mine", "arn:aws:kms:us-east-1:123456789012:key/1234abcd"])
+def test_an_own_key_of_another_region_is_refused(own: str) -> None:
+    with pytest.raises(pulumi.RunError, match="is no KMS key in eu-central-1"):
+        keys(encryption=own)
+
+
+def test_outputs_are_the_contracts() -> None:
+    graph = keys()
+    told = graph.outputs[graph.component("loomstead:keys:Keys").urn]
+
+    assert told["secrets"] == "loomstead/s/"
+    assert told["public"] == {role: jwk(PEM) for role in SIGNERS}
+    assert told["manifest_key"] == graph.named("keys-manifest").state["arn"]
+
+
+def test_a_public_key_is_told_as_local_tells_it() -> None:
+    told = jwk(PEM)
+
+    assert set(told) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+    assert (told["kid"], told["alg"]) == (SIGNER.thumbprint(), "ES256")
