@@ -1,0 +1,266 @@
+"""The network in a Kubernetes cluster: a namespace for each part, all denied, and only what is listed let through.
+
+Pods of a part are those in its namespace that carry the label ``loomstead/part``; a pod without it reaches nobody. Who
+enforces this is the cluster's network plugin: one that knows no NetworkPolicy (flannel alone) enforces nothing.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple, TypedDict
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import Namespace
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import (
+    IPBlockArgs,
+    NetworkPolicy,
+    NetworkPolicyEgressRuleArgs,
+    NetworkPolicyIngressRuleArgs,
+    NetworkPolicyPeerArgs,
+    NetworkPolicyPortArgs,
+    NetworkPolicySpecArgs,
+)
+
+from components.network.contract import Network
+from components.network.exits import Exit
+
+PART_LABEL = "loomstead/part"
+STACK_LABEL = "loomstead/stack"
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"  # set by the API server, and by nobody else
+_DNS = {"k8s-app": "kube-dns"}
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_METADATA_SERVER = ip_address("169.254.169.254")
+
+_POD_SECURITY = "v1.35"
+"""Its version of the standard; a cluster that is older takes its newest (kubernetes.io, Pod Security Admission)."""
+
+
+class Part(StrEnum):
+    """``runtime``: gateway and worker. ``tools``: what runs the agents' tools."""
+
+    RUNTIME = "runtime"
+    TOOLS = "tools"
+    ORCHESTRATOR = "orchestrator"
+    MODELS = "models"
+    PRIMARY = "primary"
+    REPLICA = "replica"
+
+
+class Reach(NamedTuple):
+    source: Part
+    target: Part
+    port: int
+
+
+HTTP, POSTGRES, TEMPORAL, VLLM = 8080, 5432, 7233, 8000
+REACHES = (
+    Reach(Part.RUNTIME, Part.RUNTIME, HTTP),
+    Reach(Part.RUNTIME, Part.TOOLS, HTTP),
+    Reach(Part.RUNTIME, Part.ORCHESTRATOR, TEMPORAL),
+    Reach(Part.RUNTIME, Part.MODELS, VLLM),
+    Reach(Part.RUNTIME, Part.PRIMARY, POSTGRES),
+    Reach(Part.TOOLS, Part.RUNTIME, HTTP),
+    Reach(Part.TOOLS, Part.REPLICA, POSTGRES),
+    Reach(Part.ORCHESTRATOR, Part.PRIMARY, POSTGRES),
+    Reach(Part.PRIMARY, Part.PRIMARY, POSTGRES),
+    Reach(Part.REPLICA, Part.PRIMARY, POSTGRES),
+)
+"""Who reaches whom; all else is denied. Of the database the tools reach the replica, which follows the primary."""
+
+
+class ExitRefused(Exception):
+    """A way out that no policy of this cluster can let through, or that would let through too much."""
+
+
+class KubernetesNetworkArgs(TypedDict):
+    """``stack``: begins every namespace's name. ``hosted``: whether the fabric runs a model server.
+
+    ``exits``: what the runtime may call outside. ``addresses``: CIDRs of those hosts; without ``cilium``, which alone
+    knows names, every one of them needs its own.
+    """
+
+    stack: str
+    hosted: bool
+    exits: Sequence[Exit]
+    addresses: Mapping[str, Sequence[str]]
+    cilium: bool
+
+
+class KubernetesNetwork(Network):
+    """``id``: value of the label ``loomstead/stack``; subnets are namespaces, groups values of ``loomstead/part``.
+
+    A namespace is known once its policies are there: what is put into it was never open. Raises ``ExitRefused``, and
+    ``ValueError`` for a stack whose name begins no namespace's.
+    """
+
+    def __init__(self, name: str, args: KubernetesNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, args, opts)
+        self._name, self._args = name, args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._blocks, self._names = _sorted_out(args)
+        parts = [part for part in Part if part is not Part.MODELS or args["hosted"]]
+        self._reaches = [reach for reach in REACHES if {reach.source, reach.target} <= set(parts)]
+        namespaces = {part: self._create_part(part) for part in parts}
+        workloads = [name for part, name in namespaces.items() if part not in (Part.PRIMARY, Part.REPLICA)]
+        self.id = pulumi.Output.from_input(args["stack"])
+        self.workloads = pulumi.Output.all(*workloads)
+        self.primary = pulumi.Output.all(namespaces[Part.PRIMARY])
+        self.replica = pulumi.Output.all(namespaces[Part.REPLICA])
+        self.runtime_group = pulumi.Output.from_input(str(Part.RUNTIME))
+        self.tools_group = pulumi.Output.from_input(str(Part.TOOLS))
+        self.register_outputs({key: getattr(self, key) for key in Network.__annotations__})
+
+    def _create_part(self, part: Part) -> pulumi.Output[str]:
+        namespace = self._create_namespace(part)
+        made = namespace.metadata.name
+        policies: list[pulumi.CustomResource] = [self._create_denial(part, made), self._create_reach(part, made)]
+        if part is Part.RUNTIME and self._names:
+            policies.append(self._create_names(made))
+        return pulumi.Output.all(made, *(policy.urn for policy in policies)).apply(lambda known: known[0])
+
+    def _create_namespace(self, part: Part) -> Namespace:
+        """Whoever deletes a namespace deletes the volumes' claims in it: those of the databases are kept."""
+        holds_data = part in (Part.PRIMARY, Part.REPLICA)
+        modes = ("enforce", "warn", "audit")
+        standard = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}
+        versions = {f"pod-security.kubernetes.io/{mode}-version": _POD_SECURITY for mode in modes}
+        labels = {STACK_LABEL: self._args["stack"], PART_LABEL: str(part), **standard, **versions}
+        return Namespace(
+            f"{self._name}-{part}",
+            metadata=ObjectMetaArgs(name=_namespace(self._args["stack"], part), labels=labels),
+            opts=pulumi.ResourceOptions(parent=self, protect=holds_data, retain_on_delete=holds_data),
+        )
+
+    def _create_denial(self, part: Part, namespace: pulumi.Output[str]) -> NetworkPolicy:
+        return NetworkPolicy(
+            f"{self._name}-{part}-denied",
+            metadata=ObjectMetaArgs(name="denied", namespace=namespace),
+            spec=NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=["Ingress", "Egress"]),
+            opts=self._child,
+        )
+
+    def _create_reach(self, part: Part, namespace: pulumi.Output[str]) -> NetworkPolicy:
+        return NetworkPolicy(
+            f"{self._name}-{part}-reach",
+            metadata=ObjectMetaArgs(name="reach", namespace=namespace),
+            spec=NetworkPolicySpecArgs(
+                pod_selector=LabelSelectorArgs(match_labels={PART_LABEL: str(part)}),
+                policy_types=["Ingress", "Egress"],
+                ingress=[
+                    NetworkPolicyIngressRuleArgs(from_=[self._pods(source)], ports=[_port(port)])
+                    for source, target, port in self._reaches
+                    if target is part
+                ],
+                egress=[*self._dns(part), *self._parts(part), *self._outside(part)],
+            ),
+            opts=self._child,
+        )
+
+    def _dns(self, part: Part) -> list[NetworkPolicyEgressRuleArgs]:
+        """The cluster's DNS; not for the runtime under Cilium, whose policy says which names it may ask for."""
+        if part is Part.RUNTIME and self._names:
+            return []
+        server = NetworkPolicyPeerArgs(
+            namespace_selector=LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: "kube-system"}),
+            pod_selector=LabelSelectorArgs(match_labels=_DNS),
+        )
+        return [NetworkPolicyEgressRuleArgs(to=[server], ports=[_port(53, "UDP"), _port(53)])]
+
+    def _parts(self, part: Part) -> list[NetworkPolicyEgressRuleArgs]:
+        return [
+            NetworkPolicyEgressRuleArgs(to=[self._pods(target)], ports=[_port(port)])
+            for source, target, port in self._reaches
+            if source is part
+        ]
+
+    def _outside(self, part: Part) -> list[NetworkPolicyEgressRuleArgs]:
+        return [
+            NetworkPolicyEgressRuleArgs(
+                to=[NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=block)) for block in blocks],
+                ports=[_port(way.port)],
+            )
+            for way, blocks in self._blocks.items()
+            if part is Part.RUNTIME
+        ]
+
+    def _create_names(self, namespace: pulumi.Output[str]) -> CustomResource:
+        """Cilium learns addresses from the DNS server's answers, and lets it be asked for the declared names alone."""
+        asked = [{"matchName": way.host} for way in self._names]
+        inside = {"matchPattern": "*.*.svc.cluster.local"}
+        server = {"k8s:io.kubernetes.pod.namespace": "kube-system", **{f"k8s:{key}": _DNS[key] for key in _DNS}}
+        dns = {
+            "toEndpoints": [{"matchLabels": server}],
+            "toPorts": [{"ports": [{"port": "53", "protocol": "ANY"}], "rules": {"dns": [inside, *asked]}}],
+        }
+        names = [
+            {
+                "toFQDNs": [{"matchName": way.host}],
+                "toPorts": [{"ports": [{"port": str(way.port), "protocol": "TCP"}]}],
+            }
+            for way in self._names
+        ]
+        return CustomResource(
+            f"{self._name}-{Part.RUNTIME}-names",
+            api_version="cilium.io/v2",
+            kind="CiliumNetworkPolicy",
+            metadata=ObjectMetaArgs(name="names", namespace=namespace),
+            spec={
+                "endpointSelector": {"matchLabels": {f"k8s:{PART_LABEL}": str(Part.RUNTIME)}},
+                "egress": [dns, *names],
+            },
+            opts=self._child,
+        )
+
+    def _pods(self, part: Part) -> NetworkPolicyPeerArgs:
+        name = _namespace(self._args["stack"], part)
+        return NetworkPolicyPeerArgs(
+            namespace_selector=LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: name}),
+            pod_selector=LabelSelectorArgs(match_labels={PART_LABEL: str(part)}),
+        )
+
+
+def _port(port: int, protocol: str = "TCP") -> NetworkPolicyPortArgs:
+    return NetworkPolicyPortArgs(port=port, protocol=protocol)
+
+
+def _namespace(stack: str, part: Part) -> str:
+    name = f"{stack}-{part}"
+    if not _NAMESPACE.fullmatch(name):
+        raise ValueError(f"stack: {stack!r} begins no namespace's name: expected a-z, 0-9, -, at most 50 characters")
+    return name
+
+
+def _sorted_out(args: KubernetesNetworkArgs) -> tuple[dict[Exit, list[str]], list[Exit]]:
+    """The blocks of addresses of each way out, and those that only a name is known of."""
+    blocks = {way: _blocks(way, args["addresses"]) for way in args["exits"]}
+    names = [way for way, found in blocks.items() if not found]
+    if names and not args["cilium"]:
+        raise ExitRefused(
+            f"{', '.join(sorted({way.host for way in names}))}: a NetworkPolicy knows addresses alone. "
+            "Give the CIDRs of each host, or declare Cilium where the cluster runs it"
+        )
+    return {way: found for way, found in blocks.items() if found}, names
+
+
+def _blocks(way: Exit, addresses: Mapping[str, Sequence[str]]) -> list[str]:
+    blocks = [ip_network(block) for block in addresses.get(way.host, _address(way.host))]
+    for block in blocks:
+        if block.version == 4 and _METADATA_SERVER in block:
+            raise ExitRefused(f"{way.host}: {block} has the nodes' metadata server {_METADATA_SERVER} in it")
+        if block.num_addresses > 2 ** (block.max_prefixlen - _SHORTEST[block.version]):
+            raise ExitRefused(f"{way.host}: {block} is no host's: expected /{_SHORTEST[block.version]} or longer")
+    return [str(block) for block in blocks]
+
+
+_SHORTEST = {4: 8, 6: 32}
+
+
+def _address(host: str) -> list[str]:
+    """The host's own block, where it is an address."""
+    try:
+        return [str(ip_network(ip_address(host)))]
+    except ValueError:
+        return []

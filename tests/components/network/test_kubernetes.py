@@ -1,0 +1,277 @@
+"""The network's objects: what they are, that the real API server takes them, and who reaches whom by them.
+
+The API server validates a NetworkPolicy and enforces none; nor is there Cilium here, whose own API server extension
+would check its policies. What the objects mean is computed (tests/fixtures/reachability.py).
+"""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pulumi_kubernetes.core.v1 import ConfigMap
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.network.contract import Network
+from components.network.exits import Exit
+from components.network.kubernetes import (
+    HTTP,
+    PART_LABEL,
+    POSTGRES,
+    REACHES,
+    ExitRefused,
+    KubernetesNetwork,
+    KubernetesNetworkArgs,
+    Part,
+)
+from tests.fixtures.kubernetes import Cluster, manifests
+from tests.fixtures.reachability import Pod, Reachability
+from tests.fixtures.recording import Graph, conforms, record, reviewed
+
+STACK = "net-test"
+MODEL, ORDERS = Exit("vllm.internal", 443), Exit("10.20.0.7", 8443)
+ARGS: KubernetesNetworkArgs = {
+    "stack": STACK,
+    "hosted": True,
+    "exits": (MODEL, ORDERS),
+    "addresses": {"vllm.internal": ["192.0.2.0/28"]},
+    "cilium": False,
+}
+CILIUM: KubernetesNetworkArgs = {**ARGS, "addresses": {}, "cilium": True}
+
+
+def network(args: KubernetesNetworkArgs = ARGS, *, preview: bool = False) -> Graph:
+    def program() -> None:
+        provider = pulumi_kubernetes.Provider("cluster", context="test")
+        KubernetesNetwork("fabric-network", args, pulumi.ResourceOptions(provider=provider))
+
+    return record(program, preview=preview)
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return network()
+
+
+def a(part: Part) -> Pod:
+    """A pod of a part."""
+    return Pod(f"{STACK}-{part}", ((PART_LABEL, part),))
+
+
+OUTSIDE = [Pod(None, address=address) for address in ("192.0.2.1", "10.20.0.7", "169.254.169.254", "198.51.100.1")]
+DNS = Pod("kube-system", (("k8s-app", "kube-dns"),))
+NEIGHBOUR = Pod("another", ((PART_LABEL, "runtime"),))
+PORTS = (22, 53, 80, 443, 8443, 8000, HTTP, POSTGRES, 7233)
+
+
+def meaning(graph: Graph) -> Reachability:
+    others = [{"kind": "Namespace", "metadata": {"name": name}} for name in ("kube-system", "another")]
+    return Reachability([*manifests(graph), *others])
+
+
+@pytest.mark.parametrize("args", [ARGS, CILIUM])
+@pytest.mark.parametrize("preview", [True, False])
+def test_every_object_has_its_parent_and_an_explicit_provider(args: KubernetesNetworkArgs, preview: bool) -> None:
+    graph = network(args, preview=preview)
+    conforms(graph, "loomstead:network:Network")
+    assert {each.provider for each in graph.resources if each.type.startswith("kubernetes:")} == {"cluster"}
+
+
+def test_no_residency_rule_has_anything_against_it() -> None:
+    assert reviewed(network(CILIUM), "eu-gdpr", "onprem") == []
+
+
+def test_each_part_has_a_namespace_of_the_restricted_standard_and_everything_in_it_is_denied(graph: Graph) -> None:
+    restricted = {
+        f"pod-security.kubernetes.io/{mode}{what}": value
+        for mode in ("enforce", "warn", "audit")
+        for what, value in {"": "restricted", "-version": "v1.35"}.items()
+    }
+    for part in Part:
+        namespace = graph.named(f"fabric-network-{part}")
+        assert namespace.type == "kubernetes:core/v1:Namespace"
+        assert namespace.properties["metadata"] == {
+            "name": f"{STACK}-{part}",
+            "labels": {"loomstead/stack": STACK, "loomstead/part": part, **restricted},
+        }
+        denied = graph.named(f"fabric-network-{part}-denied")
+        assert denied.type == "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+        assert denied.properties["metadata"]["namespace"] == f"{STACK}-{part}"
+        assert denied.properties["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_the_namespaces_of_the_databases_outlive_the_stack(graph: Graph) -> None:
+    kept = {each.name for each in graph.resources if each.protect and each.retain_on_delete}
+    assert kept == {"fabric-network-primary", "fabric-network-replica"}
+
+
+def test_the_outputs_are_namespaces_and_groups(graph: Graph) -> None:
+    outputs = graph.outputs[graph.component("loomstead:network:Network").urn]
+    assert outputs == {
+        "id": STACK,
+        "workloads": [f"{STACK}-{part}" for part in ("runtime", "tools", "orchestrator", "models")],
+        "primary": [f"{STACK}-primary"],
+        "replica": [f"{STACK}-replica"],
+        "runtime_group": "runtime",
+        "tools_group": "tools",
+    }
+    assert outputs.keys() == Network.__annotations__.keys()
+
+
+def test_a_namespace_is_known_to_others_only_after_its_policies() -> None:
+    def program() -> None:
+        provider = pulumi_kubernetes.Provider("cluster", context="test")
+        made = KubernetesNetwork("fabric-network", CILIUM, pulumi.ResourceOptions(provider=provider))
+        metadata = ObjectMetaArgs(namespace=made.workloads[0])
+        ConfigMap("put", metadata=metadata, opts=pulumi.ResourceOptions(provider=provider))
+
+    graph = record(program)
+    put = graph.named("put")
+    assert put.properties["metadata"]["namespace"] == f"{STACK}-runtime"
+    for policy in ("runtime-denied", "runtime-reach", "runtime-names"):
+        assert graph.named(f"fabric-network-{policy}").urn in put.dependencies
+
+
+def test_without_a_model_server_of_its_own_there_is_no_place_for_one() -> None:
+    graph = network({**ARGS, "hosted": False})
+    assert "models" not in " ".join(each.name for each in graph.resources)
+    assert not [each for each in manifests(graph) if f"{STACK}-models" in str(each)]
+
+
+def test_every_pair_is_denied_but_those_that_are_declared(graph: Graph) -> None:
+    meant = meaning(graph)
+    declared = {(str(source), str(target), port) for source, target, port in REACHES}
+    found = {
+        (str(source), str(target), port)
+        for source, target, port in product(Part, Part, PORTS)
+        if meant.reaches(a(source), a(target), port)
+    }
+    assert found == declared
+
+
+def test_only_the_runtime_reaches_what_is_outside_and_there_only_what_is_declared(graph: Graph) -> None:
+    meant = meaning(graph)
+    found = {
+        (str(part), there.address, port)
+        for part, there, port in product(Part, OUTSIDE, PORTS)
+        if meant.reaches(a(part), there, port)
+    }
+    assert found == {("runtime", "192.0.2.1", 443), ("runtime", "10.20.0.7", 8443)}
+
+
+def test_nobody_from_outside_or_of_another_namespace_comes_in(graph: Graph) -> None:
+    meant = meaning(graph)
+    for part, port in product(Part, PORTS):
+        assert not any(meant.reaches(there, a(part), port) for there in (*OUTSIDE, DNS, NEIGHBOUR))
+        assert not meant.reaches(a(part), NEIGHBOUR, port)
+
+
+def test_the_agents_tools_reach_the_replica_and_never_the_primary(graph: Graph) -> None:
+    meant = meaning(graph)
+    assert meant.reaches(a(Part.TOOLS), a(Part.REPLICA), POSTGRES)
+    assert not any(meant.reaches(a(Part.TOOLS), a(Part.PRIMARY), port) for port in range(1, 65_536, 7))
+    assert not meant.reaches(a(Part.TOOLS), a(Part.PRIMARY), POSTGRES)
+
+
+@given(st.dictionaries(st.sampled_from(["app", PART_LABEL, "k8s-app"]), st.sampled_from([*Part, "kube-dns"])))
+def test_no_labels_lead_a_pod_of_the_tools_to_the_primary(labels: Mapping[str, str]) -> None:
+    pod = Pod(f"{STACK}-tools", tuple(labels.items()))
+    assert not ONCE.reaches(pod, a(Part.PRIMARY), POSTGRES)
+
+
+ONCE = meaning(network())
+
+
+def test_a_pod_without_its_label_reaches_nobody(graph: Graph) -> None:
+    meant = meaning(graph)
+    for part, port in product(Part, PORTS):
+        bare = Pod(f"{STACK}-{part}")
+        assert not any(meant.reaches(bare, there, port) for there in (*map(a, Part), *OUTSIDE, DNS))
+
+
+def test_every_part_may_ask_the_clusters_dns_and_no_other(graph: Graph) -> None:
+    meant = meaning(graph)
+    for part in Part:
+        assert meant.reaches(a(part), DNS, 53, "UDP")
+        assert meant.reaches(a(part), DNS, 53)
+        assert not meant.reaches(a(part), Pod("kube-system"), 53, "UDP")
+        assert not any(meant.reaches(a(part), there, 53, "UDP") for there in OUTSIDE)
+
+
+def test_without_cilium_a_host_that_is_only_a_name_is_refused() -> None:
+    with pytest.raises(ExitRefused, match=r"^vllm\.internal: a NetworkPolicy knows addresses alone\. Give the CIDRs"):
+        network({**ARGS, "addresses": {}})
+
+
+def test_cilium_lets_names_through_by_a_policy_of_its_own_and_asks_dns_for_them_alone() -> None:
+    graph = network(CILIUM)
+    names = graph.named("fabric-network-runtime-names")
+    assert names.type == "kubernetes:cilium.io/v2:CiliumNetworkPolicy"
+    assert names.properties["metadata"]["namespace"] == f"{STACK}-runtime"
+    server = {"k8s:io.kubernetes.pod.namespace": "kube-system", "k8s:k8s-app": "kube-dns"}
+    asked = [{"matchPattern": "*.*.svc.cluster.local"}, {"matchName": "vllm.internal"}]
+    assert names.properties["spec"] == {
+        "endpointSelector": {"matchLabels": {"k8s:loomstead/part": "runtime"}},
+        "egress": [
+            {
+                "toEndpoints": [{"matchLabels": server}],
+                "toPorts": [{"ports": [{"port": "53", "protocol": "ANY"}], "rules": {"dns": asked}}],
+            },
+            {
+                "toFQDNs": [{"matchName": "vllm.internal"}],
+                "toPorts": [{"ports": [{"port": "443", "protocol": "TCP"}]}],
+            },
+        ],
+    }
+    meant = meaning(graph)
+    assert not meant.reaches(a(Part.RUNTIME), DNS, 53, "UDP"), "a plain policy would let every name be asked for"
+    assert meant.reaches(a(Part.RUNTIME), OUTSIDE[1], 8443), "an address needs no name"
+    assert meant.reaches(a(Part.TOOLS), DNS, 53, "UDP")
+
+
+@pytest.mark.parametrize(
+    ("block", "reason"),
+    [
+        ("0.0.0.0/0", "has the nodes' metadata server"),
+        ("169.254.0.0/16", "has the nodes' metadata server"),
+        ("128.0.0.0/2", "has the nodes' metadata server"),
+        ("0.0.0.0/2", "is no host's: expected /8 or longer"),
+        ("::/0", "is no host's: expected /32 or longer"),
+    ],
+)
+def test_a_block_that_lets_everything_through_is_refused(block: str, reason: str) -> None:
+    with pytest.raises(ExitRefused, match=f"^vllm.internal: .* {reason}"):
+        network({**ARGS, "addresses": {"vllm.internal": [block]}})
+
+
+@pytest.mark.parametrize("stack", ["Stack", "a_stack", "s" * 60, "-s", "a.b"])
+def test_a_stack_that_begins_no_namespaces_name_is_refused(stack: str) -> None:
+    with pytest.raises(ValueError, match="begins no namespace's name"):
+        network({**ARGS, "stack": stack})
+
+
+def applied(cluster: Cluster, graph: Graph) -> list[dict[str, Any]]:
+    return [cluster.apply(each) for each in manifests(graph)]
+
+
+def test_the_real_api_server_takes_every_object_and_keeps_what_was_meant(cluster: Cluster, graph: Graph) -> None:
+    kept = applied(cluster, graph)
+    assert {each["kind"] for each in kept} == {"Namespace", "NetworkPolicy"}
+    for sent, found in zip(manifests(graph), kept, strict=True):
+        assert (sent.get("spec") or {}).items() <= found["spec"].items()
+        assert sent["metadata"].get("labels", {}).items() <= found["metadata"].get("labels", {}).items()
+
+
+def test_the_namespaces_refuse_a_privileged_pod_by_themselves(cluster: Cluster, graph: Graph) -> None:
+    applied(cluster, graph)
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "root", "namespace": f"{STACK}-tools"},
+        "spec": {"containers": [{"name": "a", "image": "a", "securityContext": {"privileged": True}}]},
+    }
+    assert 'violates PodSecurity "restricted:v1.35"' in (cluster.refusal(pod) or "")
