@@ -74,7 +74,11 @@ _LOCAL: Mapping[Capability, Parity] = {
 _AWS: Mapping[Capability, Parity] = {
     Capability.KEYS: Native("KMS keys of one region, Secrets Manager"),
 }
-_TABLE: Mapping[str, Mapping[Capability, Parity]] = {"aws": _AWS, "local": _LOCAL}
+_GCP: Mapping[Capability, Parity] = {
+    Capability.NETWORK: Native("VPC, Private Service Connect, regional firewall policy by host name"),
+    Capability.KEYS: Native("Cloud KMS and Secret Manager of one region"),
+}
+_TABLE: Mapping[str, Mapping[Capability, Parity]] = {"aws": _AWS, "gcp": _GCP, "local": _LOCAL}
 _NOT_BUILT = Unsupported("not built yet")
 
 

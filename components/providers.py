@@ -40,9 +40,11 @@ def azure_provider(
 
 
 def gcp_provider(
-    name: str, region: str, project: str, allowed: Collection[str], tags: Mapping[str, str]
+    name: str, region: str, universe: str, project: str, allowed: Collection[str], tags: Mapping[str, str]
 ) -> pulumi.ProviderResource:
-    """Google Cloud in one region; the caller's own project pays for no call. Raises ``NotAllowed``."""
+    """Google Cloud in one region; the caller's own project pays for no call. ``universe``: the region's partition in
+    the catalogue. Raises ``NotAllowed``.
+    """
     import pulumi_gcp as gcp  # noqa: PLC0415
 
     _check("project", project, allowed)
@@ -50,6 +52,7 @@ def gcp_provider(
         name,
         region=region,
         project=project,
+        universe_domain=universe,
         user_project_override=True,
         default_labels=tags,
         add_pulumi_attribution_label=False,

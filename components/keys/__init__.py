@@ -1,3 +1,7 @@
 """Capability ``keys``: what a fabric signs, encrypts and authenticates with."""
 
-PLATFORMS = {"aws": "components.keys.aws:AwsKeys", "local": "components.keys.local:LocalKeys"}
+PLATFORMS = {
+    "aws": "components.keys.aws:AwsKeys",
+    "gcp": "components.keys.gcp:GcpKeys",
+    "local": "components.keys.local:LocalKeys",
+}

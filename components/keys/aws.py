@@ -9,10 +9,10 @@ from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
-from joserfc.jwk import ECKey
 from pulumi import Input, Output
 
 from components.keys.contract import Keys
+from components.keys.jwk import jwk
 
 SIGNERS = ("manifest", "issuer", "worker", "operator")
 SECRETS = ("ledger", "subjects", "webhook")
@@ -152,12 +152,6 @@ class AwsKeys(Keys):
 
     def _public(self, key: aws.kms.Key) -> Output[dict[str, Any]]:
         return aws.kms.get_public_key_output(key_id=key.key_id, opts=self._asked).public_key_pem.apply(jwk)
-
-
-def jwk(pem: str) -> dict[str, Any]:
-    """The public JWK of a P-256 key, as docs/contract.md §7 has it."""
-    key = ECKey.import_key(pem)
-    return {**key.as_dict(private=False), "kid": key.thumbprint(), "alg": "ES256", "use": "sig"}
 
 
 def _checked(arn: str, region: str) -> str:

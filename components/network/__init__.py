@@ -1,3 +1,3 @@
 """Capability ``network``: who reaches whom, and the only ways out."""
 
-PLATFORMS: dict[str, str] = {}
+PLATFORMS = {"gcp": "components.network.gcp:GcpNetwork"}

@@ -14,7 +14,7 @@ DOCKER_BRIDGE = ip_network("172.17.0.0/16")
 """Cloud SQL's machines have it themselves, so nothing in it is ever answered."""
 
 
-class NetworkUnfit(ValueError):
+class NetworkUnfit(pulumi.RunError):
     """What was given cannot hold a fabric; nothing was created. The message says what, where and what to do."""
 
 

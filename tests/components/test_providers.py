@@ -15,7 +15,7 @@ Maker = Callable[[str], pulumi.ProviderResource]
 MAKERS: dict[str, Maker] = {
     "aws": lambda asked: aws_provider("aws", "eu-central-1", asked, {"mine"}, {"stack": "s"}),
     "azure-native": lambda asked: azure_provider("azure", "swedencentral", "public", asked, {"mine"}),
-    "gcp": lambda asked: gcp_provider("gcp", "europe-west3", asked, {"mine"}, {"stack": "s"}),
+    "gcp": lambda asked: gcp_provider("gcp", "u-france-east1", "s3nsapis.fr", asked, {"mine"}, {"stack": "s"}),
     "kubernetes": lambda asked: kubernetes_provider("k8s", "apiVersion: v1", asked, {"mine"}),
 }
 EXPECTED: dict[str, dict[str, str]] = {
@@ -25,7 +25,12 @@ EXPECTED: dict[str, dict[str, str]] = {
         "defaultTags": '{"tags": {"stack": "s"}}',
     },
     "azure-native": {"location": "swedencentral", "subscriptionId": "mine", "disablePulumiPartnerId": "true"},
-    "gcp": {"region": "europe-west3", "project": "mine", "defaultLabels": '{"stack": "s"}'},
+    "gcp": {
+        "region": "u-france-east1",
+        "universeDomain": "s3nsapis.fr",
+        "project": "mine",
+        "defaultLabels": '{"stack": "s"}',
+    },
     "kubernetes": {"context": "mine", "enableServerSideApply": "true"},
 }
 

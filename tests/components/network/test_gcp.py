@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from components.network.gcp import GcpNetwork, GcpNetworkArgs
 from components.network.gcp_ground import NetworkUnfit, divide
+from components.providers import gcp_provider
 from regions.catalogue import load_catalogue
 from tests.fixtures.recording import Graph, Recorded, conforms, record, reviewed
 
@@ -107,7 +108,7 @@ def made(region: str = "europe-west3", calls: Mapping[str, Any] | None = None, *
     }
 
     def program() -> None:
-        provider = gcp.Provider("gcp", project=PROJECT, region=region, universe_domain=universe)
+        provider = gcp_provider("gcp", region, universe, PROJECT, [PROJECT], {})
         GcpNetwork("net", args, pulumi.ResourceOptions(providers=[provider]))
 
     return record(program, calls=calls)
@@ -226,7 +227,7 @@ def texts(value: Any) -> list[str]:
 
 def test_a_database_that_takes_the_ranges_waits_for_the_peering() -> None:
     def program() -> None:
-        provider = gcp.Provider("gcp", project=PROJECT, region="europe-west3")
+        provider = gcp_provider("gcp", "europe-west3", "googleapis.com", PROJECT, [PROJECT], {})
         network = GcpNetwork(
             "net",
             {

@@ -1,0 +1,156 @@
+"""Keys on Google Cloud: what signs and encrypts stays in Cloud KMS, what must be read lies in Secret Manager, all in
+one region.
+
+Pulumi makes the secrets without a version: nothing secret passes through it, so none is in its state. Their names begin
+with ``secrets``; whoever fills them in does so in the project.
+"""
+
+import re
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+from pulumi import Output
+from pulumi_gcp import kms, projects, secretmanager
+
+from components.keys.contract import Keys
+from components.keys.jwk import jwk
+
+SIGNERS = ("manifest", "issuer", "worker", "operator")
+SECRETS = ("ledger", "subjects", "webhook")
+SERVICES = ("sqladmin", "secretmanager")
+"""What encrypts with the stack's key on its own behalf; the name of a service is the same in every universe."""
+
+_ROTATION = "7776000s"
+_RECOVERY = "2592000s"
+"""90 days until the next version; 30 to notice that a version of a key or secret was destroyed by mistake."""
+_USE = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+
+
+class GcpKeysArgs(TypedDict):
+    """``encryption``: full name of an own key that encrypts instead of one made here; its policy gets the services too.
+
+    ``protection``: ``HSM`` (the default) or ``SOFTWARE``, for the keys made here.
+    """
+
+    stack: str
+    project: str
+    region: str
+    encryption: NotRequired[str]
+    protection: NotRequired[str]
+
+
+class GcpKeys(Keys):
+    """``encryption``: full name of the key that encrypts what the stack stores; known once the services may use it."""
+
+    encryption: Output[str]
+
+    def __init__(self, name: str, args: GcpKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, args, opts)
+        self._name, self._args = name, args
+        self._protection = _protection(args)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._data = pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
+        self._ring = kms.KeyRing(f"{name}-ring", location=args["region"], opts=self._data)
+        self.encryption = self._create_grants(self._create_encryption())
+        self._create_secrets()
+        signers = {role: self._create_signer(role) for role in SIGNERS}
+        self.secrets = Output.from_input(
+            f"projects/{args['project']}/locations/{args['region']}/secrets/{self._prefix}"
+        )
+        self.public = Output.all(**{role: self._public(key) for role, key in signers.items()})
+        self.manifest_key = signers["manifest"].id
+        self.generation = Output.from_input(1)  # a version can be restored for 30 days, so none is made anew
+        self.register_outputs(
+            {
+                "secrets": self.secrets,
+                "public": self.public,
+                "manifest_key": self.manifest_key,
+                "generation": self.generation,
+                "encryption": self.encryption,
+            }
+        )
+
+    @property
+    def _prefix(self) -> str:
+        return f"loomstead-{self._args['stack']}-"
+
+    def _create_encryption(self) -> Output[str]:
+        if own := self._args.get("encryption"):
+            return Output.from_input(_checked(own, self._args["region"]))
+        key = kms.CryptoKey(
+            f"{self._name}-encryption",
+            key_ring=self._ring.id,
+            purpose="ENCRYPT_DECRYPT",
+            rotation_period=_ROTATION,
+            destroy_scheduled_duration=_RECOVERY,
+            deletion_policy="PREVENT",
+            version_template={"algorithm": "GOOGLE_SYMMETRIC_ENCRYPTION", "protection_level": self._protection},
+            opts=self._data,
+        )
+        return key.id
+
+    def _create_grants(self, key: Output[str]) -> Output[str]:
+        """The services' own identities, whose addresses the universe decides, and their use of the key."""
+        grants = []
+        for service in SERVICES:
+            identity = projects.ServiceIdentity(
+                f"{self._name}-{service}",
+                project=self._args["project"],
+                service=f"{service}.googleapis.com",
+                opts=self._child,
+            )
+            grants.append(
+                kms.CryptoKeyIAMMember(
+                    f"{self._name}-{service}-grant",
+                    crypto_key_id=key,
+                    role=_USE,
+                    member=identity.member,
+                    opts=self._child,
+                )
+            )
+        # With the grants' ids, so that nothing is encrypted before its service may.
+        return Output.all(key, *[grant.id for grant in grants]).apply(lambda known: known[0])
+
+    def _create_signer(self, role: str) -> kms.CryptoKey:
+        """Not rotated by itself: KMS cannot do that with a key pair, whose public half is published."""
+        return kms.CryptoKey(
+            f"{self._name}-{role}",
+            key_ring=self._ring.id,
+            purpose="ASYMMETRIC_SIGN",
+            destroy_scheduled_duration=_RECOVERY,
+            deletion_policy="PREVENT",
+            version_template={"algorithm": "EC_SIGN_P256_SHA256", "protection_level": self._protection},
+            opts=self._data,
+        )
+
+    def _create_secrets(self) -> None:
+        for secret in SECRETS:
+            secretmanager.RegionalSecret(
+                f"{self._name}-{secret}",
+                secret_id=f"{self._prefix}{secret}",
+                location=self._args["region"],
+                customer_managed_encryption={"kms_key_name": self.encryption},
+                version_destroy_ttl=_RECOVERY,
+                deletion_protection=True,
+                opts=self._data,
+            )
+
+    def _public(self, key: kms.CryptoKey) -> Output[dict[str, Any]]:
+        version = kms.get_kms_crypto_key_version_output(crypto_key=key.id, opts=pulumi.InvokeOutputOptions(parent=self))
+        return version.public_keys.apply(lambda keys: jwk(keys[0].pem))
+
+
+def _protection(args: GcpKeysArgs) -> str:
+    wanted = args.get("protection", "HSM")
+    if wanted not in ("HSM", "SOFTWARE"):
+        raise pulumi.RunError(f"keys: protection {wanted!r} is neither HSM nor SOFTWARE; an external key is an own one")
+    return wanted
+
+
+def _checked(key: str, region: str) -> str:
+    if not re.fullmatch(rf"projects/[^/]+/locations/{re.escape(region)}/keyRings/[\w-]+/cryptoKeys/[\w-]+", key):
+        raise pulumi.RunError(
+            f"keys: {key!r} is no KMS key in {region}; name one as "
+            f"projects/…/locations/{region}/keyRings/…/cryptoKeys/…, or leave it out"
+        )
+    return key
