@@ -73,6 +73,7 @@ _LOCAL: Mapping[Capability, Parity] = {
 }
 _AWS: Mapping[Capability, Parity] = {
     Capability.KEYS: Native("KMS keys of one region, Secrets Manager"),
+    Capability.POSTGRES: Native("RDS PostgreSQL 18, several zones, replica of its own for agents"),
 }
 _GCP: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("VPC, Private Service Connect, regional firewall policy by host name"),

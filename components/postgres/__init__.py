@@ -1,3 +1,3 @@
 """Capability ``postgres``: the single source of truth, and the replica that is all an agent's tools can read."""
 
-PLATFORMS = {"local": "components.postgres.local:LocalPostgres"}
+PLATFORMS = {"aws": "components.postgres.aws:AwsPostgres", "local": "components.postgres.local:LocalPostgres"}
