@@ -79,7 +79,16 @@ _GCP: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("VPC, Private Service Connect, regional firewall policy by host name"),
     Capability.KEYS: Native("Cloud KMS and Secret Manager of one region"),
 }
-_TABLE: Mapping[str, Mapping[Capability, Parity]] = {"aws": _AWS, "gcp": _GCP, "local": _LOCAL}
+_KUBERNETES: Mapping[Capability, Parity] = {
+    Capability.NETWORK: Native("a namespace for each part, NetworkPolicies that deny all but what is listed"),
+    Capability.GUARDRAILS: Native("ValidatingAdmissionPolicies: images, the node's own, its region label"),
+}
+_TABLE: Mapping[str, Mapping[Capability, Parity]] = {
+    "aws": _AWS,
+    "gcp": _GCP,
+    "kubernetes": _KUBERNETES,
+    "local": _LOCAL,
+}
 _NOT_BUILT = Unsupported("not built yet")
 
 

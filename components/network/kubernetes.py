@@ -121,9 +121,12 @@ class KubernetesNetwork(Network):
             policies.append(self._create_names(made))
         return pulumi.Output.all(made, *(policy.urn for policy in policies)).apply(lambda known: known[0])
 
-    def _create_namespace(self, part: Part) -> Namespace:
-        """Whoever deletes a namespace deletes the volumes' claims in it: those of the databases are kept."""
+    def _kept(self, part: Part) -> pulumi.ResourceOptions:
+        """Whoever deletes a namespace deletes the claims of volumes in it: the databases' stay, and stay closed."""
         holds_data = part in (Part.PRIMARY, Part.REPLICA)
+        return pulumi.ResourceOptions(parent=self, protect=holds_data, retain_on_delete=holds_data)
+
+    def _create_namespace(self, part: Part) -> Namespace:
         modes = ("enforce", "warn", "audit")
         standard = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}
         versions = {f"pod-security.kubernetes.io/{mode}-version": _POD_SECURITY for mode in modes}
@@ -131,7 +134,7 @@ class KubernetesNetwork(Network):
         return Namespace(
             f"{self._name}-{part}",
             metadata=ObjectMetaArgs(name=_namespace(self._args["stack"], part), labels=labels),
-            opts=pulumi.ResourceOptions(parent=self, protect=holds_data, retain_on_delete=holds_data),
+            opts=self._kept(part),
         )
 
     def _create_denial(self, part: Part, namespace: pulumi.Output[str]) -> NetworkPolicy:
@@ -139,7 +142,7 @@ class KubernetesNetwork(Network):
             f"{self._name}-{part}-denied",
             metadata=ObjectMetaArgs(name="denied", namespace=namespace),
             spec=NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=["Ingress", "Egress"]),
-            opts=self._child,
+            opts=self._kept(part),
         )
 
     def _create_reach(self, part: Part, namespace: pulumi.Output[str]) -> NetworkPolicy:
@@ -189,7 +192,7 @@ class KubernetesNetwork(Network):
     def _create_names(self, namespace: pulumi.Output[str]) -> CustomResource:
         """Cilium learns addresses from the DNS server's answers, and lets it be asked for the declared names alone."""
         asked = [{"matchName": way.host} for way in self._names]
-        inside = {"matchPattern": "*.*.svc.cluster.local"}
+        inside = {"matchPattern": "**.cluster.local"}  # a resolver tries its search list first
         server = {"k8s:io.kubernetes.pod.namespace": "kube-system", **{f"k8s:{key}": _DNS[key] for key in _DNS}}
         dns = {
             "toEndpoints": [{"matchLabels": server}],

@@ -8,6 +8,7 @@ import pytest
 from components.cluster.contract import Cluster
 from components.core_system.contract import CoreSystem
 from components.gateway.contract import Gateway
+from components.guardrails.contract import Guardrails
 from components.identity.contract import Identity
 from components.keys.contract import Keys
 from components.model_host.contract import ModelHost
@@ -18,7 +19,19 @@ from components.postgres.contract import Postgres
 from components.spec import Platform
 from components.vector.contract import Vector
 
-CONTRACTS = (Cluster, CoreSystem, Gateway, Identity, Keys, ModelHost, Network, Orchestrator, Postgres, Vector)
+CONTRACTS = (
+    Cluster,
+    CoreSystem,
+    Gateway,
+    Guardrails,
+    Identity,
+    Keys,
+    ModelHost,
+    Network,
+    Orchestrator,
+    Postgres,
+    Vector,
+)
 WHOLE = {Platform.LOCAL}
 CELLS = [
     (contract, platform)
