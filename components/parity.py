@@ -78,6 +78,7 @@ _AWS: Mapping[Capability, Parity] = {
 _GCP: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("VPC, Private Service Connect, regional firewall policy by host name"),
     Capability.KEYS: Native("Cloud KMS and Secret Manager of one region"),
+    Capability.POSTGRES: Native("Cloud SQL in several zones, agent-only replica"),
 }
 _KUBERNETES: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("a namespace for each part, NetworkPolicies that deny all but what is listed"),
