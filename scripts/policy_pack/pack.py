@@ -16,8 +16,9 @@ The stack is reviewed as its program does it: by what Pulumi read under ``loomst
 import json
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent import futures
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import version
@@ -47,7 +48,7 @@ class OthersNeeded(Exception):
     """A rule asked for other resources than the one that it judges."""
 
 
-class _Unseen(tuple[Resource, ...]):
+class Unseen(tuple[Resource, ...]):
     """The other resources, where they are not known yet."""
 
     def __iter__(self) -> Iterator[Resource]:
@@ -122,7 +123,7 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
         if ground.dry_run:
             return proto.AnalyzeResponse()
         graph = self._graph(ground, tuple(self._states.values()))
-        plan = plan_of(ground.reviewed, ground.catalogue, ground.on, _Unseen())
+        plan = plan_of(ground.reviewed, ground.catalogue, ground.on, Unseen())
         found = told_of(graph, findings_alone(graph.resource(state), plan), ground.reviewed, ground.on)
         return proto.AnalyzeResponse(diagnostics=[_diagnostic(finding, state.urn) for finding in found])
 
@@ -194,12 +195,22 @@ def _diagnostic(finding: Finding, urn: str) -> proto.AnalyzeDiagnostic:
     )
 
 
-def serve() -> None:
-    """Serve one engine on a free loopback port, until it ends this process."""
+@contextmanager
+def serving() -> Generator[int]:
+    """The loopback port on which a pack listens for one engine."""
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4), options=[_LONGEST_MESSAGE])
     analyzer_pb2_grpc.add_AnalyzerServicer_to_server(Pack(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    threading.Event().wait()
+    try:
+        yield port
+    finally:
+        server.stop(grace=None).wait()
+
+
+def serve() -> None:
+    """Serve the engine that started this process, until it ends it; the port is what it waits to read."""
+    with serving() as port:
+        sys.stdout.write(f"{port}\n")
+        sys.stdout.flush()
+        threading.Event().wait()

@@ -1,6 +1,7 @@
 """The checks that clauses are made of."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from regions.boundary import Flow
 from regions.catalogue import load_catalogue
 from regions.residency import Purpose
 from regions.rules import clauses
-from regions.rules.rule import UNSET, Breach, Check, Plan, Resource
+from regions.rules.rule import UNKNOWN, UNSET, Breach, Check, Clause, Plan, Resource
 from tests.fixtures.resources import ON, plan
 
 HOME = "eu-central-1"
@@ -157,3 +158,27 @@ def test_a_model_is_called_in_the_region_of_the_resource_that_names_it() -> None
 def test_a_host_is_declared_or_known(host: str, hosts: tuple[str, ...], allowed: bool) -> None:
     asked = plan("eu-gdpr", HOME, hosts=hosts)
     assert (messages(clauses.host_declared(Purpose.LOGS), host, asked) == []) is allowed
+
+
+@pytest.mark.parametrize(
+    ("check", "standing", "wrong"),
+    [
+        (clauses.arn_within(Purpose.REST), ["eu-west-1"], []),
+        (clauses.arn_within(Purpose.REST), ["eu-west-1", "us-east-1"], ["rest in US is outside eu-gdpr"]),
+        (clauses.arn_within(Purpose.REST), [None], ["neither orders, of which it is an output, nor its provider"]),
+        (clauses.points_within(Purpose.REST, "aws:dynamodb/*"), ["eu-west-1"], []),
+        (clauses.points_within(Purpose.REST, "aws:dynamodb/*"), ["us-east-1"], ["rest in US is outside eu-gdpr"]),
+        (clauses.points_within(Purpose.REST, "aws:s3/*"), ["eu-west-1"], ["an output of no such resource"]),
+        (clauses.present("it is not there"), [None], []),
+        (clauses.present("it is not there"), [], ["not known before the cloud answers"]),
+        (clauses.within(Purpose.REST), ["eu-west-1"], ["not known before the cloud answers"]),
+    ],
+)
+def test_a_value_that_is_not_known_yet_is_followed_to_the_resources_it_comes_from(
+    check: Check, standing: list[str | None], wrong: list[str]
+) -> None:
+    sources = tuple(replace(TABLE, region=region) for region in standing)
+    copy = Resource("aws:s3/bucket:Bucket", "copy", {"of": [{"it": UNKNOWN}]}, HOME, sources={"of": sources})
+    found = [breach.message for breach in Clause("of[].it", check).breaches(copy, plan("eu-gdpr", HOME))]
+    assert len(found) == len(wrong)
+    assert all(text in message for text, message in zip(wrong, found, strict=True))
