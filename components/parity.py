@@ -75,6 +75,10 @@ _AWS: Mapping[Capability, Parity] = {
     Capability.KEYS: Native("KMS keys of one region, Secrets Manager"),
     Capability.POSTGRES: Native("RDS PostgreSQL 18, several zones, replica of its own for agents"),
 }
+_AZURE: Mapping[Capability, Parity] = {
+    Capability.NETWORK: Native("VNet, delegated subnets, private endpoints, Firewall by host name; or an own VNet"),
+    Capability.KEYS: Native("Key Vault, or a Managed HSM where its region's pair is outside the Boundary"),
+}
 _GCP: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("VPC, Private Service Connect, regional firewall policy by host name"),
     Capability.KEYS: Native("Cloud KMS and Secret Manager of one region"),
@@ -86,6 +90,7 @@ _KUBERNETES: Mapping[Capability, Parity] = {
 }
 _TABLE: Mapping[str, Mapping[Capability, Parity]] = {
     "aws": _AWS,
+    "azure": _AZURE,
     "gcp": _GCP,
     "kubernetes": _KUBERNETES,
     "local": _LOCAL,

@@ -2,6 +2,7 @@
 
 PLATFORMS = {
     "aws": "components.keys.aws:AwsKeys",
+    "azure": "components.keys.azure:AzureKeys",
     "gcp": "components.keys.gcp:GcpKeys",
     "local": "components.keys.local:LocalKeys",
 }

@@ -66,7 +66,9 @@ def create_firewall(
         logs=[monitor.DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)],
         opts=ground.child,
     )
-    return made.ip_configurations.apply(lambda found: (found[0].private_ip_address if found else None) or "")
+    # A preview knows the address as little as the id.
+    configurations = made.id.apply(lambda _: made.ip_configurations)
+    return configurations.apply(lambda found: (found[0].private_ip_address if found else None) or "")
 
 
 def _create_policy(ground: Ground, nodes: Sequence[str], hosts: Sequence[str]) -> Output[str]:
