@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from components.checks import CHECKS
 from components.flows import host_of
 from components.naming import REPOSITORY, stack_home
 from components.review import StackReview
@@ -24,7 +25,7 @@ from components.spec import Platform
 from regions.catalogue import Catalogue
 from regions.documents import Document
 from regions.findings import Finding, waive
-from regions.rules import review_plan
+from regions.rules import RULES, review_plan
 from regions.rules.rule import UNKNOWN, Plan, Resource
 
 ROOT = "pulumi:pulumi:Stack"
@@ -248,6 +249,24 @@ def findings_in(graph: Graph, reviewed: StackReview, catalogue: Catalogue, on: d
     """What the rules have against the graph, each with its waiver; nothing secret is told."""
     plan = plan_of(reviewed, catalogue, on, graph.resources)
     return told_of(graph, review_plan(plan), reviewed, on)
+
+
+def unused(findings: Iterable[Finding], reviewed: StackReview) -> Iterator[Finding]:
+    """Waivers of rules on resources that answer for nothing in the graph."""
+    answered = {(finding.rule, finding.resource) for finding in findings}
+    (check,) = (row for row in CHECKS if row.id == "waiver/unused")
+    for index, waiver in enumerate(reviewed.waivers):
+        if waiver.rule in RULES and (waiver.rule, waiver.resource) not in answered:
+            yield Finding(
+                rule=check.id,
+                severity=check.severity,
+                resource=f"waivers[{index}]",
+                property="rule",
+                value=waiver.rule,
+                countries=(),
+                message=f"there is no finding of {waiver.rule} at {waiver.resource} in the graph",
+                remedy=check.remedy,
+            )
 
 
 def told_of(graph: Graph, findings: Iterable[Finding], reviewed: StackReview, on: date) -> list[Finding]:

@@ -79,7 +79,8 @@ def _with_graph(
     if reviewed.boundary is None:
         return reviewed
     found = graphs.findings_in(graphs.Graph(tuple(states), graphs.root_of(reviewed)), reviewed, catalogue, on)
-    return replace(reviewed, findings=(*reviewed.findings, *found))
+    unused = graphs.unused(found, reviewed)
+    return replace(reviewed, findings=(*reviewed.findings, *found, *unused))
 
 
 def as_text(reviews: Sequence[StackReview], catalogue: Catalogue, on: date) -> str:

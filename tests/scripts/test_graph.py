@@ -116,6 +116,19 @@ def test_a_graph_and_its_stack_are_named_together(arguments: list[str]) -> None:
     assert "review --graph FILE --stack STACK" in str(done.exception)
 
 
+def test_a_waiver_answers_for_one_rule_at_one_resource_and_not_for_none(tmp_path: Path) -> None:
+    waiver = "{{rule: A11, resource: {}, reason: agreed, approver: dpo, expires: 2027-01-31}}"
+    stack, graph = tmp_path / f"Pulumi.{STACK}.yaml", tmp_path / "graph.json"
+    waivers = ", ".join(waiver.format(name) for name in ("key", "nothing"))
+    stack.write_text(f"{AWS.read_text()}    waivers: [{waivers}]\n")
+    graph.write_text(json.dumps(exported(*(resource(KEY, name, {"multiRegion": True}) for name in ("key", "other")))))
+    arguments = ["--graph", str(graph), "--stack", str(stack), "--on", str(ON), "--format", "json"]
+    done = CliRunner().invoke(app, ["review", *arguments])
+    told = json.loads(done.output)["stacks"][0]["findings"]
+    found = {(one["rule"], one["resource"], one["waiver"] is not None) for one in told}
+    assert found == {("A11", "key", True), ("A11", "other", False), ("waiver/unused", "waivers[1]", False)}
+
+
 def test_resources_have_their_providers_region_and_names_from_their_outputs(graph_of) -> None:
     key = resource(KEY, "key", {"multiRegion": True}, outputs={"arn": "arn:aws:kms:1", "policy": "made up"}, id="key-1")
     _, found = graph_of(exported(key)).resources
