@@ -20,6 +20,10 @@ SECRETS = ("ledger", "subjects", "webhook")
 SERVICES = ("sqladmin", "secretmanager")
 """What encrypts with the stack's key on its own behalf; the name of a service is the same in every universe."""
 
+WITH_HSM = ("googleapis.com",)
+"""Universes that keep keys in hardware; S3NS has software and external keys only (documentation.s3ns.fr, protection
+levels, 2025), of others nothing is known."""
+
 _ROTATION = "7776000s"
 _RECOVERY = "2592000s"
 """90 days until the next version; 30 to notice that a version of a key or secret was destroyed by mistake."""
@@ -29,12 +33,14 @@ _USE = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 class GcpKeysArgs(TypedDict):
     """``encryption``: full name of an own key that encrypts instead of one made here; its policy gets the services too.
 
-    ``protection``: ``HSM`` (the default) or ``SOFTWARE``, for the keys made here.
+    ``protection``: ``HSM`` or ``SOFTWARE``, for the keys made here; unsaid, the best that the universe has.
+    ``universe``: the region's partition in the catalogue.
     """
 
     stack: str
     project: str
     region: str
+    universe: str
     encryption: NotRequired[str]
     protection: NotRequired[str]
 
@@ -141,9 +147,13 @@ class GcpKeys(Keys):
 
 
 def _protection(args: GcpKeysArgs) -> str:
-    wanted = args.get("protection", "HSM")
-    if wanted not in ("HSM", "SOFTWARE"):
-        raise pulumi.RunError(f"keys: protection {wanted!r} is neither HSM nor SOFTWARE; an external key is an own one")
+    levels = ("HSM", "SOFTWARE") if args["universe"] in WITH_HSM else ("SOFTWARE",)
+    wanted = args.get("protection", levels[0])
+    if wanted not in levels:
+        raise pulumi.RunError(
+            f"keys: protection {wanted!r} is not to be had in {args['universe']}: take {' or '.join(levels)}, "
+            "or name an own key as encryption, such as one held outside"
+        )
     return wanted
 
 

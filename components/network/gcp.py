@@ -1,8 +1,8 @@
 """A network on Google Cloud whose ways out are written down: the APIs, the databases, the declared hosts, nothing else.
 
-Google's APIs are reached at one address of the network (Private Service Connect, the bundle that VPC Service Controls
-can guard), under their usual names by a private zone. Without declared hosts there is no NAT, and no route out at all.
-Each database instance has an address range of its own, so that a firewall rule can let the tools to the replica only.
+Google's APIs are reached at addresses of the network (Private Service Connect), under their usual names. Without
+declared hosts there is no NAT, and no route out at all. Each database instance has an address range of its own, so that
+a firewall rule can let the tools to the replica only.
 
 Secure tags say who is who: a node pool carries one, and only who may use a tag can give it to a machine. What comes in
 is left to the rule that every network has (deny) and to what GKE adds for its own nodes.
@@ -18,6 +18,7 @@ from pulumi import Input, Output
 from pulumi_gcp import compute, dns, servicenetworking, tags
 
 from components.network.contract import Network
+from components.network.gcp_apis import Apis
 from components.network.gcp_ground import (
     Ground,
     NetworkUnfit,
@@ -25,23 +26,21 @@ from components.network.gcp_ground import (
     adopted,
     destinations,
     divide,
-    endpoint_name,
     peered,
 )
 
 POSTGRES = "5432"
 HTTPS = "443"
-REGISTRIES = {"googleapis.com": ("pkg.dev",)}
-"""Further domains of a universe that the endpoint answers for: where images come from."""
 
 
 class GcpNetworkArgs(TypedDict):
     """``cidr``: a private /16 for all of it. ``exits``: host and port of all that may be called outside. ``universe``:
     the region's partition in the catalogue.
 
-    ``network``, ``subnetwork``: names of own ones, both or none. ``apis``: the address where their network reaches
-    Google's APIs already. ``database_ranges``: names of the ranges for primary and replica that it has peered already.
-    What is not named is created. An own network keeps its own way out, and its own order of firewall rules.
+    ``network``, ``subnetwork``: names of own ones, both or none. ``apis``: the address at which that network reaches
+    Google's APIs already, by its own zones. ``database_ranges``: names of the ranges for primary and replica that it
+    has peered already. What is not named is created. An own network keeps its own way out, and its own order of
+    firewall rules.
     """
 
     project: str
@@ -76,7 +75,7 @@ class GcpNetwork(Network):
         self._addresses = divide(args["cidr"])
         self._exits = destinations(args["exits"])
         self._ground = adopted(self, self._own) if self._own else self._create_ground()
-        self._apis = args.get("apis") or self._create_endpoint()
+        self._apis = args.get("apis") or self._create_apis()
         self._primary_range, self._replica_range = self._create_database_ranges()
         self._create_tags()
         self._create_firewall()
@@ -170,58 +169,11 @@ class GcpNetwork(Network):
             opts=self._child,
         )
 
-    def _create_endpoint(self) -> str:
-        """The one address of Google's APIs, and the zones that lead their names to it."""
-        address = compute.GlobalAddress(
-            f"{self._name}-apis-address",
-            purpose="PRIVATE_SERVICE_CONNECT",
-            address_type="INTERNAL",
-            address=self._addresses.apis,
-            network=self._ground.id,
-            opts=self._child,
-        )
-        compute.GlobalForwardingRule(
-            f"{self._name}-apis",
-            name=endpoint_name(self._name),
-            target="vpc-sc",
-            load_balancing_scheme="",
-            network=self._ground.id,
-            ip_address=address.id,
-            # Unset, the endpoint's entry is kept in us-central1.
-            service_directory_registrations={"service_directory_region": self._args["region"]},
-            opts=self._child,
-        )
-        for domain in (self._args["universe"], *REGISTRIES.get(self._args["universe"], ())):
-            self._create_zone(domain)
+    def _create_apis(self) -> str:
+        """The address of Google's APIs."""
+        apis = Apis(self._name, self._args["region"], self._args["universe"], self._ground, self._child)
+        apis.create(self._addresses.apis)
         return self._addresses.apis
-
-    def _create_zone(self, domain: str) -> None:
-        role = domain.replace(".", "-")
-        zone = dns.ManagedZone(
-            f"{self._name}-{role}",
-            dns_name=f"{domain}.",
-            visibility="private",
-            private_visibility_config={"networks": [{"network_url": self._ground.id}]},
-            opts=self._child,
-        )
-        dns.RecordSet(
-            f"{self._name}-{role}-apex",
-            managed_zone=zone.name,
-            name=f"{domain}.",
-            type="A",
-            ttl=300,
-            rrdatas=[self._addresses.apis],
-            opts=self._child,
-        )
-        dns.RecordSet(
-            f"{self._name}-{role}-any",
-            managed_zone=zone.name,
-            name=f"*.{domain}.",
-            type="CNAME",
-            ttl=300,
-            rrdatas=[f"{domain}."],
-            opts=self._child,
-        )
 
     def _create_database_ranges(self) -> tuple[str, str]:
         """Sets ``primary`` and ``replica``; gives their address ranges."""

@@ -66,10 +66,10 @@ MAKES_IT = [
 
 
 def made(region: str = "europe-west3", preview: bool = False, **changed: Any) -> Graph:
-    args: GcpKeysArgs = {"stack": "test", "project": PROJECT, "region": region, **changed}
+    universe = load_catalogue().regions[region].partition
+    args: GcpKeysArgs = {"stack": "test", "project": PROJECT, "region": region, "universe": universe, **changed}
 
     def program() -> None:
-        universe = load_catalogue().regions[region].partition
         provider = gcp_provider("gcp", region, universe, PROJECT, [PROJECT], {})
         GcpKeys("keys", args, pulumi.ResourceOptions(providers=[provider]))
 
@@ -170,8 +170,21 @@ def test_an_own_key_of_another_place_is_refused(own: str) -> None:
         made(encryption=own)
 
 
-def test_keys_in_software_are_to_be_asked_for() -> None:
-    levels = {key.properties["versionTemplate"]["protectionLevel"] for key in made(protection="SOFTWARE").of(KEY)}
-    assert levels == {"SOFTWARE"}
-    with pytest.raises(pulumi.RunError, match="'EXTERNAL' is neither HSM nor SOFTWARE"):
+def levels(graph: Graph) -> set[str]:
+    return {key.properties["versionTemplate"]["protectionLevel"] for key in graph.of(KEY)}
+
+
+def test_keys_in_software_are_to_be_asked_for_where_there_is_hardware() -> None:
+    assert levels(made()) == {"HSM"}
+    assert levels(made(protection="SOFTWARE")) == {"SOFTWARE"}
+
+
+def test_a_universe_without_hardware_for_keys_gets_none_and_refuses_it() -> None:
+    assert levels(made("u-france-east1")) == {"SOFTWARE"}
+    with pytest.raises(pulumi.RunError, match=r"'HSM' is not to be had in s3nsapis\.fr: take SOFTWARE, or name an own"):
+        made("u-france-east1", protection="HSM")
+
+
+def test_a_level_that_keys_made_here_cannot_have_is_refused() -> None:
+    with pytest.raises(pulumi.RunError, match=r"'EXTERNAL' is not to be had in googleapis\.com: take HSM or SOFTWARE"):
         made(protection="EXTERNAL")
