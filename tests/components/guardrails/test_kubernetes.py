@@ -129,7 +129,7 @@ def test_an_image_of_another_registry_is_refused(guarded: Cluster, kind: str, im
     assert "images come from mirror.internal, registry.internal:5000/loomstead alone" in said
 
 
-@pytest.mark.parametrize("tag", ["", ":latest", ":v1@sha256:0123", DIGEST.upper()])
+@pytest.mark.parametrize("tag", ["", ":latest", ":v1@sha256:0123", DIGEST.upper(), f"{DIGEST}0"])
 def test_an_image_that_no_digest_names_is_refused(guarded: Cluster, tag: str) -> None:
     said = guarded.refusal(pod(containers=[{"name": "a", "image": f"mirror.internal/a{tag}"}])) or ""
     assert f"'{STACK}-images'" in said

@@ -204,6 +204,20 @@ def test_a_pod_without_its_label_reaches_nobody(graph: Graph) -> None:
         assert not any(meant.reaches(bare, there, port) for there in (*map(a, Part), *OUTSIDE, DNS))
 
 
+@pytest.mark.parametrize("opened", Part)
+def test_a_part_whose_policies_are_gone_opens_no_other(graph: Graph, opened: Part) -> None:
+    """Either end alone holds: the source's policies let nobody else be called, the target's let nobody else in."""
+    gone = f"{STACK}-{opened}"
+    left = [each for each in manifests(graph) if each["kind"] == "Namespace" or each["metadata"]["namespace"] != gone]
+    meant, before = Reachability(left), meaning(graph)
+    others = [part for part in Part if part is not opened]
+    for other, port in product(others, PORTS):
+        assert meant.reaches(a(opened), a(other), port) == before.reaches(a(opened), a(other), port)
+        assert meant.reaches(a(other), a(opened), port) == before.reaches(a(other), a(opened), port)
+        assert not meant.reaches(Pod(gone), a(other), port)
+        assert not meant.reaches(a(other), Pod(gone), port)
+
+
 def test_every_part_may_ask_the_clusters_dns_and_no_other(graph: Graph) -> None:
     meant = meaning(graph)
     for part in Part:
