@@ -210,7 +210,7 @@ def _unwrapped(secret: Mapping[str, Any]) -> Any:
     """On the wire a value, in an export its JSON; encrypted it is unknown."""
     if "value" in secret:
         return secret["value"]
-    return json.loads(secret["plaintext"]) if "plaintext" in secret else next(iter(UNKNOWNS))
+    return json.loads(secret["plaintext"]) if "plaintext" in secret else UNKNOWN
 
 
 def _secrets(value: Any) -> Iterator[Any]:

@@ -16,7 +16,7 @@ The stack is reviewed as its program does it: by what Pulumi read under ``loomst
 import json
 import sys
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import analyzer_pb2 as proto
 from pulumi.runtime.proto import analyzer_pb2_grpc, plugin_pb2
 
@@ -62,6 +63,7 @@ class Ground:
     reviewed: StackReview
     catalogue: Catalogue
     on: date
+    root: Mapping[str, Any]
     dry_run: bool
 
 
@@ -109,20 +111,17 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
             _refuse(context, str(wrong))
         if reviewed.open or reviewed.boundary is None:
             _refuse(context, refusal(reviewed))
-        self._ground = Ground(reviewed, catalogue, on, request.dry_run)
+        self._ground = Ground(reviewed, catalogue, on, root_of(reviewed), request.dry_run)
         return proto.AnalyzerStackConfigureResponse()
 
     def Analyze(self, request: proto.AnalyzeRequest, context: grpc.ServicerContext):
         """Keep what the program says of the resource; in an update, judge it before it is made."""
         ground = self._known(context)
-        for provider in [request.provider] if request.HasField("provider") else []:
-            self._states.setdefault(provider.urn, State(provider.urn, provider.type, _wire(provider.properties)))
-        provider = request.provider.urn or None
-        state = State(request.urn, request.type, _wire(request.properties), provider=provider)
+        state = State(request.urn, request.type, _wire(request.properties), provider=request.provider.urn or None)
         self._states[state.urn] = state
         if ground.dry_run:
             return proto.AnalyzeResponse()
-        graph = self._graph(ground, tuple(self._states.values()))
+        graph = Graph(tuple(self._states.values()), ground.root)
         plan = plan_of(ground.reviewed, ground.catalogue, ground.on, Unseen())
         found = told_of(graph, findings_alone(graph.resource(state), plan), ground.reviewed, ground.on)
         return proto.AnalyzeResponse(diagnostics=[_diagnostic(finding, state.urn) for finding in found])
@@ -130,7 +129,7 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
     def AnalyzeStack(self, request: proto.AnalyzeStackRequest, context: grpc.ServicerContext):
         """Judge the whole plan. What was not registered is read: the program says nothing of it but its name."""
         ground = self._known(context)
-        graph = self._graph(ground, [self._final(resource) for resource in request.resources])
+        graph = Graph(tuple(self._final(resource) for resource in request.resources), ground.root)
         urns = {state.name: state.urn for state in graph.states}
         found = findings_in(graph, ground.reviewed, ground.catalogue, ground.on)
         diagnostics = [_diagnostic(finding, urns.get(finding.resource, "")) for finding in found]
@@ -146,9 +145,6 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
         if self._ground is None:
             _refuse(context, "no stack was named: this engine is too old for the pack")
         return self._ground
-
-    def _graph(self, ground: Ground, states: Iterable[State]) -> Graph:
-        return Graph(tuple(states), root_of(ground.reviewed))
 
     def _final(self, resource: proto.AnalyzerResource) -> State:
         sources = {key: tuple(found.urns) for key, found in resource.propertyDependencies.items()}
@@ -174,7 +170,7 @@ def findings_alone(resource: Resource, plan: Plan) -> Iterator[Finding]:
             continue
 
 
-def _wire(properties: Any) -> Mapping[str, Any]:
+def _wire(properties: Struct) -> Mapping[str, Any]:
     return MessageToDict(properties)
 
 
