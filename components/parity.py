@@ -72,12 +72,16 @@ _LOCAL: Mapping[Capability, Parity] = {
     Capability.CORE_SYSTEM: Native("the demo's order system, or an own one by URL"),
 }
 _AWS: Mapping[Capability, Parity] = {
+    Capability.NETWORK: Native("VPC, private endpoints, egress by host name through Network Firewall; or an own VPC"),
     Capability.KEYS: Native("KMS keys of one region, Secrets Manager"),
     Capability.POSTGRES: Native("RDS PostgreSQL 18, several zones, replica of its own for agents"),
 }
 _AZURE: Mapping[Capability, Parity] = {
-    Capability.NETWORK: Native("VNet, delegated subnets, private endpoints, Firewall by host name; or an own VNet"),
+    Capability.NETWORK: Native("VNet, delegated subnets, private DNS zones, Firewall by host name; or an own VNet"),
     Capability.KEYS: Native("Key Vault, or a Managed HSM where its region's pair is outside the Boundary"),
+    Capability.POSTGRES: Native(
+        "Flexible Server 18, standby in another zone, replica of its own for agents, Entra alone"
+    ),
 }
 _GCP: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("VPC, Private Service Connect, regional firewall policy by host name"),

@@ -2,6 +2,7 @@
 
 PLATFORMS = {
     "aws": "components.postgres.aws:AwsPostgres",
+    "azure": "components.postgres.azure:AzurePostgres",
     "gcp": "components.postgres.gcp:GcpPostgres",
     "local": "components.postgres.local:LocalPostgres",
 }
