@@ -16,7 +16,7 @@ from components.keys.jwk import jwk
 
 SIGNERS = ("manifest", "issuer", "worker", "operator")
 SECRETS = ("ledger", "subjects", "webhook")
-SERVICES = ("rds", "secretsmanager", "s3", "sqs", "ec2", "eks", "elasticache", "kafka", "states")
+SERVICES = ("rds", "secretsmanager", "s3", "sqs", "ec2", "eks", "elasticache", "kafka", "states", "network-firewall")
 """What encrypts with the stack's key on behalf of who calls it; nobody uses it directly."""
 
 _ADMINISTRATION = [

@@ -1,0 +1,128 @@
+"""The firewall by which workloads leave a VPC: TLS greetings that name a declared host pass, all else is dropped.
+
+What a greeting names is believed, for TLS is not opened here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import Input, Output
+from pulumi_aws.networkfirewall.outputs import FirewallFirewallStatus
+
+FEWEST_RULES = 100
+"""Capacity of the rule group, which cannot change later without a new one: a rule a host, and room for more."""
+
+
+@dataclass(frozen=True)
+class LogArgs:
+    """``key``: ARN of what encrypts them. ``days``: how long they are kept."""
+
+    stack: str
+    key: Input[str]
+    days: int
+
+    def create_group(self, parent: pulumi.Resource, name: str, of: str) -> aws.cloudwatch.LogGroup:
+        """A log group of the stack, encrypted, that forgets."""
+        return aws.cloudwatch.LogGroup(
+            f"{name}-{of}",
+            name=f"/loomstead/{self.stack}/{of}",
+            retention_in_days=self.days,
+            kms_key_id=self.key,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+
+
+class Firewall:
+    """``statuses``: which endpoint it has in which zone."""
+
+    statuses: Output[Sequence[FirewallFirewallStatus]]
+
+    def __init__(
+        self,
+        parent: pulumi.Resource,
+        name: str,
+        vpc: Input[str],
+        inside: str,
+        subnets: Sequence[Input[str]],
+        hosts: list[str],
+        logs: LogArgs,
+    ) -> None:
+        self._name, self._key, self._child = name, logs.key, pulumi.ResourceOptions(parent=parent)
+        policy = self._create_policy(self._create_hosts(hosts, inside))
+        firewall = aws.networkfirewall.Firewall(
+            f"{name}-firewall",
+            vpc_id=vpc,
+            firewall_policy_arn=policy.arn,
+            subnet_mappings=[{"subnet_id": subnet} for subnet in subnets],
+            encryption_configuration={"type": "CUSTOMER_KMS", "key_id": logs.key},
+            opts=self._child,
+        )
+        self._create_log(firewall, logs.create_group(parent, name, "refused"))
+        self.statuses = firewall.firewall_statuses
+
+    def _create_hosts(self, hosts: list[str], inside: str) -> aws.networkfirewall.RuleGroup:
+        return aws.networkfirewall.RuleGroup(
+            f"{self._name}-hosts",
+            type="STATEFUL",
+            capacity=max(FEWEST_RULES, 2 * len(hosts)),
+            description="Hosts that the stack declares",
+            rule_group={
+                "rule_variables": {"ip_sets": [{"key": "HOME_NET", "ip_set": {"definitions": [inside]}}]},
+                "rules_source": {
+                    "rules_source_list": {
+                        "generated_rules_type": "ALLOWLIST",
+                        "target_types": ["TLS_SNI"],
+                        "targets": hosts,
+                    }
+                },
+                "stateful_rule_options": {"rule_order": "STRICT_ORDER"},
+            },
+            encryption_configuration={"type": "CUSTOMER_KMS", "key_id": self._key},
+            opts=self._child,
+        )
+
+    def _create_policy(self, hosts: aws.networkfirewall.RuleGroup) -> aws.networkfirewall.FirewallPolicy:
+        return aws.networkfirewall.FirewallPolicy(
+            f"{self._name}-filter",
+            firewall_policy={
+                "stateless_default_actions": ["aws:forward_to_sfe"],
+                "stateless_fragment_default_actions": ["aws:drop"],
+                "stateful_engine_options": {"rule_order": "STRICT_ORDER"},
+                # Only what is established has a greeting to read, so the handshake before it has to pass.
+                "stateful_default_actions": ["aws:drop_established", "aws:alert_established"],
+                "stateful_rule_group_references": [{"priority": 1, "resource_arn": hosts.arn}],
+            },
+            encryption_configuration={"type": "CUSTOMER_KMS", "key_id": self._key},
+            opts=self._child,
+        )
+
+    def _create_log(self, firewall: aws.networkfirewall.Firewall, group: aws.cloudwatch.LogGroup) -> None:
+        aws.networkfirewall.LoggingConfiguration(
+            f"{self._name}-firewall-log",
+            firewall_arn=firewall.arn,
+            logging_configuration={
+                "log_destination_configs": [
+                    {
+                        "log_type": "ALERT",
+                        "log_destination_type": "CloudWatchLogs",
+                        "log_destination": {"logGroup": group.name},
+                    }
+                ]
+            },
+            opts=self._child,
+        )
+
+
+def endpoint_in(zone: str) -> Callable[[Sequence[FirewallFirewallStatus]], str]:
+    """Reads the firewall's endpoint in a zone; raises ``LookupError`` where it has none yet."""
+
+    def read(statuses: Sequence[FirewallFirewallStatus]) -> str:
+        states = [state for status in statuses for state in status.sync_states or [] if state.availability_zone == zone]
+        ids = [attached.endpoint_id for state in states for attached in state.attachments or [] if attached.endpoint_id]
+        if not ids:
+            raise LookupError(f"the firewall has no endpoint in {zone} yet; run the update again")
+        return ids[0]
+
+    return read
