@@ -37,7 +37,10 @@ BOTH = [
     ("settings.edition", "ENTERPRISE"),
     ("settings.tier", "db-custom-2-8192"),
     ("settings.diskSize", 50),
+    ("settings.diskType", "PD_SSD"),
+    ("settings.diskAutoresize", True),
     ("settings.diskAutoresizeLimit", 200),
+    ("settings.maintenanceWindow", {"day": 7, "hour": 3, "updateTrack": "stable"}),
     ("settings.dataApiAccess", "DISALLOW_DATA_API"),
     ("settings.ipConfiguration.ipv4Enabled", False),
     ("settings.ipConfiguration.privateNetwork", "net-id"),
@@ -88,6 +91,9 @@ MAKES_IT = [
             ("deletionPolicy", "ABANDON"),
         )
     ),
+    ("database", "gcp:sql/database:Database", "charset", "UTF8"),
+    ("replica", INSTANCE, "settings.availabilityType", "ZONAL"),
+    *((f"{role}-sign-in", MEMBER, "project", PROJECT) for role in ("runtime", "tools")),
     *((f"{role}-sign-in", MEMBER, "role", "roles/cloudsql.instanceUser") for role in ("runtime", "tools")),
 ]
 
