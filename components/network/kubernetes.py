@@ -251,7 +251,7 @@ def _sorted_out(args: KubernetesNetworkArgs) -> tuple[dict[Exit, list[str]], lis
 def _blocks(way: Exit, addresses: Mapping[str, Sequence[str]]) -> list[str]:
     blocks = [ip_network(block) for block in addresses.get(way.host, _address(way.host))]
     for block in blocks:
-        if block.version == 4 and _METADATA_SERVER in block:
+        if _METADATA_SERVER in block:
             raise ExitRefused(f"{way.host}: {block} has the nodes' metadata server {_METADATA_SERVER} in it")
         if block.num_addresses > 2 ** (block.max_prefixlen - _SHORTEST[block.version]):
             raise ExitRefused(f"{way.host}: {block} is no host's: expected /{_SHORTEST[block.version]} or longer")
