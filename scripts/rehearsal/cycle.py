@@ -23,7 +23,9 @@ class Plan:
     """``project``: a folder with ``Pulumi.yaml``. ``change``: what the configuration becomes half-way, over ``config``.
 
     ``breaks``: a part of one resource's URN; at its creation the engine is killed, then it fails, and so does its
-    deletion. ``control``: what the cloud answers and what is there already.
+    deletion, or where it is kept another's. ``kill``: ``HOLD`` where the cloud had not begun by then; ``LOSE`` where it
+    had, which leaves an orphan, as it does in life. ``control``: what the cloud answers and what is there already.
+    ``canaries``: secrets of the program, which must be in no file that the engine or the cloud writes.
     """
 
     project: Path
@@ -31,7 +33,9 @@ class Plan:
     breaks: str
     config: Mapping[str, Any] = field(default_factory=dict)
     change: Mapping[str, Any] = field(default_factory=dict)
+    kill: Way = Way.HOLD
     control: Control = field(default_factory=Control)
+    canaries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """``resources``: in state before the change. ``replaced``: URNs that the change replaced. ``undecided``: types that
-    the change touched and of which nobody says here what replaces them. ``kept``: URNs that stay in the cloud on
-    purpose. Without ``problems`` it went as it should."""
+    """``resources``: in state before the change. ``replaced``: URNs that the change replaced. ``undecided``: URN and
+    input, where the change may replace and nobody knows it here. ``kept``: URNs that stay in the cloud on purpose.
+    Without ``problems`` it went as it should."""
 
     steps: tuple[Step, ...]
     resources: int
@@ -73,6 +77,7 @@ def rehearse(plan: Plan, engine: Engine) -> Rehearsal:
             cycle = _Cycle(plan, cloud, stack)
             with suppress(_Stopped):
                 cycle.go()
+            cycle.find_secrets()
             return cycle.rehearsal()
 
 
@@ -88,6 +93,7 @@ class _Cycle:
         self._replaced: tuple[str, ...] = ()
         self._undecided: tuple[str, ...] = ()
         self._kept: tuple[str, ...] = ()
+        self._orphans: dict[str, str] = {}
         self._count = 0
 
     def rehearsal(self) -> Rehearsal:
@@ -98,7 +104,7 @@ class _Cycle:
     def go(self) -> None:
         self._stack.configure(self._plan.config)
         self._kill()
-        self._breaks("up, a creation fails", "up", Op.CREATE)
+        self._breaks("up, a creation fails", "up", Op.CREATE, self._plan.breaks)
         self._works("up, resumed", "up")
         self._find_orphans("up")
         self._count = len(self._stack.resources())
@@ -109,7 +115,7 @@ class _Cycle:
 
     def _kill(self) -> None:
         """End the engine by SIGKILL while a creation is under way; what it was told of by then is in its state."""
-        with self._fault(Op.CREATE, Way.HOLD):
+        with self._fault(Op.CREATE, self._plan.kill, self._plan.breaks):
             running = self._stack.start("up")
             while not self._cloud.held.is_set() and running.process.poll() is None:
                 time.sleep(_POLL_SECONDS)
@@ -117,7 +123,8 @@ class _Cycle:
                 running.process.send_signal(signal.SIGKILL)
             outcome = self._stack.outcome(running)
             if not self._cloud.held.is_set():
-                self._fail(f"up: nothing was created whose URN has {self._plan.breaks!r} in it. {outcome.said}")
+                nothing = f"nothing was created whose URN has {self._plan.breaks!r} in it"
+                self._fail(f"up: {nothing if outcome.ok else outcome.said}")
         self._note("up, the engine is killed", outcome)
         self._stack.cancel()
 
@@ -131,8 +138,8 @@ class _Cycle:
         self._problems += [
             f"change: {urn} holds data and is replaced" for urn in outcome.replaced if tokens.get(urn) in replacing()
         ]
-        touched = [line for line in self._cloud.journal()[before:] if line["event"] == "diff" and line["changed"]]
-        self._undecided = tuple(sorted({tokens[line["urn"]] for line in touched if not line["known"]}))
+        told = [line for line in self._cloud.journal()[before:] if line["event"] == "diff"]
+        self._undecided = tuple(sorted({f"{line['urn']} {name}" for line in told for name in line["undecided"]}))
 
     def _destroy(self) -> None:
         there = self._stack.resources()
@@ -141,7 +148,9 @@ class _Cycle:
             if self._run("destroy, protected", "destroy").ok:
                 self._fail("destroy: it went through although resources are protected")
             self._stack.unprotect()
-        self._breaks("destroy, a deletion fails", "destroy", Op.DELETE)
+        deleted = [resource.urn for resource in there if resource.id and not resource.kept]
+        urn = next((urn for urn in deleted if self._plan.breaks in urn), deleted[-1])
+        self._breaks("destroy, a deletion fails", "destroy", Op.DELETE, urn)
         self._works("destroy, resumed", "destroy")
         left = [resource.urn for resource in self._stack.resources() if resource.id]
         self._problems += [f"destroy: {urn} is left in the state" for urn in left]
@@ -150,19 +159,30 @@ class _Cycle:
     def _find_orphans(self, step: str) -> None:
         """What the cloud has and no state knows of: nobody would ever delete it."""
         known = {resource.id for resource in self._stack.resources()}
-        self._problems += [
-            f"{step}: {resource.id} is in the cloud and in no state ({resource.urn})"
+        orphans = {
+            resource.id: resource.urn
             for resource in self._cloud.resources()
             if resource.id not in known and resource.urn not in self._kept
+        }
+        new = orphans.keys() - self._orphans.keys()
+        self._problems += [f"{step}: {rid} is in the cloud and in no state ({orphans[rid]})" for rid in sorted(new)]
+        self._orphans |= orphans
+
+    def find_secrets(self) -> None:
+        """State and its history, journal, pretend cloud, the engine's events and output: all that was written."""
+        files = sorted(file for file in self._cloud.folder.rglob("*") if file.is_file())
+        self._problems += [
+            f"a secret of the program is in clear in {file.relative_to(self._cloud.folder)}"
+            for file in files
+            if any(canary.encode() in file.read_bytes() for canary in self._plan.canaries)
         ]
 
-    def _breaks(self, name: str, command: str, op: Op) -> None:
-        with self._fault(op, Way.FAIL):
+    def _breaks(self, name: str, command: str, op: Op, urn: str) -> None:
+        with self._fault(op, Way.FAIL, urn):
             outcome = self._run(name, command)
-            happened = any(line["event"] == "fault" and line["of"] == op for line in self._cloud.journal())
-        if outcome.ok and happened:
+        if outcome.ok:
             self._problems.append(f"{name}: the engine says that all went well")
-        elif not outcome.ok and "injected by the rehearsal" not in outcome.said:
+        elif "injected by the rehearsal" not in outcome.said:
             self._fail(f"{name}: it failed of something else. {outcome.said}")
 
     def _works(self, name: str, command: str) -> Outcome:
@@ -189,9 +209,9 @@ class _Cycle:
         raise _Stopped
 
     @contextmanager
-    def _fault(self, op: Op, way: Way) -> Generator[None]:
+    def _fault(self, op: Op, way: Way, urn: str) -> Generator[None]:
         told = self._plan.control
-        fault = Fault(op=op, urn=self._plan.breaks, way=way)
+        fault = Fault(op=op, urn=urn, way=way)
         self._cloud.tell(told.model_copy(update={"faults": (*told.faults, fault)}))
         yield
         self._cloud.tell(told)

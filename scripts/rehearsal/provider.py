@@ -76,7 +76,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: proto.CheckRequest, context: grpc.ServicerContext):
         problems = self.problems(_token(request.urn), plain(request.news), self._regions.get(context.peer(), ""))
         self._cloud.note("check", request.urn, problems=[f"{one.property}: {one.reason}" for one in problems])
-        failures = [proto.CheckFailure(property=one.property, reason=one.reason) for one in problems]
+        # the place is in the reason: the engine prints the value, be it a secret, of a property that it is told of
+        failures = [proto.CheckFailure(reason=f"{one.property}: {one.reason}") for one in problems]
         return proto.CheckResponse(inputs=request.news, failures=failures)
 
     def problems(self, token: str, inputs: Properties, region: str) -> list[Problem]:
@@ -90,7 +91,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         row = replacing().get(_token(request.urn))
         changed = [name for name in _changed(request) if name not in request.ignoreChanges]
         replaces = [name for name in changed if row and name in row.replaces]
-        self._cloud.note("diff", request.urn, changed=changed, replaces=replaces, known=row is not None)
+        undecided = [name for name in changed if row is None or name in row.undecided]
+        self._cloud.note("diff", request.urn, changed=changed, replaces=replaces, undecided=undecided)
         kind = proto.DiffResponse.DIFF_SOME if changed else proto.DiffResponse.DIFF_NONE
         return proto.DiffResponse(changes=kind, diffs=changed, replaces=replaces)
 

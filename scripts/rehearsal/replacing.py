@@ -11,11 +11,13 @@ _TABLE = Path(__file__).with_name("replacing.yaml")
 
 
 class Row(BaseModel):
-    """``replaces``: inputs as on the wire. ``source``: where a reader finds the same."""
+    """Inputs as on the wire. ``undecided``: it depends on more than which of them changed, or nobody knows here.
+    ``source``: where a reader finds the same."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     replaces: frozenset[str] = Field(min_length=1)
+    undecided: frozenset[str] = frozenset()
     source: str = Field(min_length=1)
 
 

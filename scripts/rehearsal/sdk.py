@@ -8,6 +8,8 @@ what a program left out.
 import importlib
 import inspect
 import sys
+import threading
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +21,10 @@ from pulumi.runtime import rpc
 
 class UnknownType(Exception):
     """No installed SDK has the resource type; the message names the package that would."""
+
+
+_LOADING = threading.RLock()
+"""SDKs load their modules lazily: another thread would see one half loaded, and what warnings do is one for all."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ def _resource_class(token: str) -> type:
     if found is None:
         raise UnknownType(f"{token}: the installed SDK has no such resource type")
     module, name = found
-    return getattr(importlib.import_module(module), name)
+    return _loaded(module, name)
 
 
 @cache
@@ -78,7 +84,7 @@ def _classes(package: str) -> Mapping[str, tuple[str, str]]:
     """Token → module and class, as the package registers them with the SDK's runtime when it is imported."""
     name = f"pulumi_{package.replace('-', '_')}"
     try:
-        importlib.import_module(name)
+        _loaded(name, "__name__")
     except ModuleNotFoundError as missing:
         raise UnknownType(f"package {package!r}: {name} is not installed (dependency group `clouds`)") from missing
     modules = [module for found in rpc._RESOURCE_MODULES.values() for module in found]
@@ -89,6 +95,12 @@ def _classes(package: str) -> Mapping[str, tuple[str, str]]:
         if info.get("pkg") == package
         for token, class_name in info["classes"].items()
     }
+
+
+def _loaded(module: str, attribute: str) -> Any:
+    """An SDK warns of those of its own modules that are deprecated as soon as it reads them."""
+    with _LOADING, warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        return getattr(importlib.import_module(module), attribute)
 
 
 def _arguments(resource: type) -> type:

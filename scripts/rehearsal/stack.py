@@ -95,9 +95,7 @@ class Stack:
             running.process.wait()
             raise StepFailed(f"the engine did not end in {_STEP_SECONDS} s: {self._said()}") from None
         seconds = time.monotonic() - running.started
-        events = (
-            [json.loads(line) for line in running.events.read_text().splitlines()] if running.events.exists() else []
-        )
+        events = running.said()
         errors = [
             event["diagnosticEvent"]["message"].strip()
             for event in events
@@ -157,8 +155,12 @@ class Running:
     started: float
 
     def said(self) -> list[dict[str, Any]]:
-        """What it wrote; a last line that it was killed in is left out."""
+        """What it wrote; a last line that it was killed in is left out.
+
+        The file goes with it: among the SDK's debug messages in it are secret outputs of the stack in clear.
+        """
         text = self.events.read_text() if self.events.exists() else ""
+        self.events.unlink(missing_ok=True)
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 

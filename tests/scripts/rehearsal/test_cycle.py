@@ -1,0 +1,72 @@
+"""A stack's whole life on the real engine."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.engine import Engine
+from scripts.rehearsal.cloud import Way
+from scripts.rehearsal.cycle import Plan, rehearse
+
+pytestmark = pytest.mark.timeout(300)  # a cycle is nine runs of the engine: 16 s on two idle cores
+PRIMARY = "Instance::primary"
+CANARY = "canary-5e1f"
+
+
+def urn(kind: str, name: str) -> str:
+    return f"urn:pulumi:rehearsal::small::aws:{kind}::{name}"
+
+
+def test_a_sound_stack_survives_a_killed_engine_and_failures_and_leaves_nothing(small: Path, engine: Engine) -> None:
+    before = sorted(small.rglob("*"))
+    config, change = {"small:protect": "true"}, {"small:size": "db.t4g.large"}
+    went = rehearse(Plan(small, ("aws",), PRIMARY, config, change, canaries=(CANARY,)), engine)
+    print(went.table())
+    assert went.problems == ()
+    assert went.resources == 6  # the stack and the provider among them
+    assert went.replaced == went.undecided == went.kept == ()
+    changes = {step.name: step.changes for step in went.steps}
+    assert changes["up, the engine is killed"] == {}
+    assert changes["up, a creation fails"] == {"same": 4}
+    assert changes["up, resumed"] == {"same": 4, "create": 2}
+    assert changes["up again"] == {"same": 6}
+    assert changes["change"] == {"same": 5, "update": 1}
+    assert changes["refresh"] == {"same": 6}
+    assert changes["destroy, protected"] == {}
+    assert changes["destroy, a deletion fails"] == {"delete": 1}
+    assert changes["destroy, resumed"] == {"delete": 5}
+    assert [file for file in sorted(small.rglob("*")) if "__pycache__" not in file.parts] == before
+
+
+def test_what_a_stack_does_wrong_is_told(small: Path, engine: Engine) -> None:
+    primary = urn("rds/instance:Instance", "primary")
+    config, change = {"small:retain": "true", "small:restless": "yes"}, {"small:engine": "mysql"}
+    went = rehearse(Plan(small, ("aws",), PRIMARY, config, change, kill=Way.LOSE, canaries=("fabric",)), engine)
+    problems = "\n".join(went.problems)
+    lost, replaced = (problem for problem in went.problems if f"in no state ({primary})" in problem)
+    assert lost.startswith("up: instance-rehearsed-")
+    assert replaced.startswith("change: instance-rehearsed-")
+    assert "up again: nothing should change, and the engine says 1 update" in problems
+    assert f"change: {primary} holds data and is replaced" in problems
+    assert "a secret of the program is in clear in cloud.json" in problems
+    assert primary in went.replaced
+    assert urn("kms/key:Key", "key") in went.kept
+
+
+def test_a_resource_that_no_program_makes_cannot_break(small: Path, engine: Engine) -> None:
+    went = rehearse(Plan(small, ("aws",), "Instance::nobody"), engine)
+    assert went.problems == ("up: nothing was created whose URN has 'Instance::nobody' in it",)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        ("reference", "kmsKeyId: arn:aws:kms:eu-central-1:123456789012:key/none is neither recorded"),
+        ("region", "availabilityZone: 'us-east-1a' is outside the provider's region 'eu-central-1'"),
+        ("enum", "storageType: 'gp4' is none of 'standard', 'gp2'"),
+    ],
+)
+def test_the_engine_refuses_a_planted_mistake(small: Path, engine: Engine, mistake: str, said: str) -> None:
+    went = rehearse(Plan(small, ("aws",), "Instance::mistaken", {"small:mistake": mistake}), engine)
+    (problem,) = went.problems
+    assert said in problem

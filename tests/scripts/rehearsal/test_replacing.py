@@ -1,0 +1,33 @@
+"""The table of replacing inputs against the SDKs: a misspelt row would never fire."""
+
+import pytest
+
+from scripts.rehearsal.replacing import replacing
+from scripts.rehearsal.sdk import shape
+
+
+@pytest.mark.parametrize("token", replacing())
+def test_every_input_in_the_table_is_one_of_the_types(token: str) -> None:
+    row = replacing()[token]
+    assert (row.replaces | row.undecided) - shape(token).inputs.keys() == set()
+    assert row.replaces & row.undecided == set()
+
+
+def test_every_kind_of_store_of_the_fabric_is_in_the_table() -> None:
+    assert replacing().keys() >= {
+        "aws:rds/instance:Instance",
+        "aws:rds/cluster:Cluster",
+        "aws:s3/bucket:Bucket",
+        "aws:kms/key:Key",
+        "azure-native:dbforpostgresql:Server",
+        "azure-native:storage:StorageAccount",
+        "azure-native:keyvault:Vault",
+        "gcp:sql/databaseInstance:DatabaseInstance",
+        "gcp:kms/cryptoKey:CryptoKey",
+        "gcp:storage/bucket:Bucket",
+    }
+
+
+def test_every_source_names_a_file_at_a_commit_or_another_row() -> None:
+    for token, row in replacing().items():
+        assert "@" in row.source or "as above" in row.source, token
