@@ -90,6 +90,7 @@ def read(path: Path, stack: str) -> list[State]:
             case _:
                 raise GraphError(f"{path} is neither a stack's export nor a preview. {_HOW}")
         states = [_state(each, step.get("op", "")) for each, step in found]
+        states += _default_providers(states, document.get("config") or {}) if "steps" in document else []
     except (KeyError, TypeError, AttributeError) as error:
         raise GraphError(f"{path} is not as this engine writes it ({error!r}). {_HOW}") from error
     _whole(path, stack, states)
@@ -112,6 +113,19 @@ def _state(told: Mapping[str, Any], op: str) -> State:
         sources={key: tuple(urns or ()) for key, urns in (told.get("propertyDependencies") or {}).items()},
         adopted=bool(told.get("external") or told.get("importID")) or op in _ADOPTED,
     )
+
+
+def _default_providers(states: Iterable[State], config: Mapping[str, str]) -> list[State]:
+    """A preview does not show them: their settings are the stack's configuration of their package."""
+    named = {state.provider for state in states if state.provider} - {state.urn for state in states}
+    found = []
+    for urn in sorted(named):
+        type_, name = urn.split("::")[-2:]
+        if name.startswith("default"):
+            package = type_.removeprefix(PROVIDER) + ":"
+            settings = {key.removeprefix(package): value for key, value in config.items() if key.startswith(package)}
+            found.append(State(urn, type_, settings))
+    return found
 
 
 def _all_shown(path: Path, steps: list[Any], summary: Mapping[str, int]) -> None:

@@ -43,6 +43,7 @@ runtime: python
 """
 STACK_FILE = """
 config:
+  aws:region: {default}
   loomstead:fabric:
     platform: aws
     region: eu-central-1
@@ -74,6 +75,7 @@ def at(region):
 home, near = at("eu-central-1"), at("eu-west-1")
 source = aws.s3.Bucket("source", opts=home)
 role = aws.iam.Role("role", assume_role_policy="{}", opts=home)
+aws.sqs.Queue("queue")  # by the default provider
 database = aws.rds.Instance("database", instance_class="db.t4g.small", opts=home)
 
 def copies(target):
@@ -116,12 +118,13 @@ aws.secretsmanager.Secret("secret", replicas=[{"region": source.region}], opts=h
 class Stack:
     """A small project with one stack; ``pulumi`` runs the real engine in it."""
 
-    def __init__(self, folder: Path, cloud: Cloud, port: int, program: str, regime: str = "eu-gdpr") -> None:
+    def __init__(self, folder: Path, cloud: Cloud, port: int, program: str, **settings: str) -> None:
         self.cloud, self._folder = cloud, folder
         self.file = folder / "a program" / f"Pulumi.{STACK}.yaml"
         self.file.parent.mkdir(parents=True)
         expires = datetime.now(UTC).date() + timedelta(days=30)
-        self.file.write_text(STACK_FILE.format(regime=regime, expires=expires) + _salt())
+        told = {"regime": "eu-gdpr", "default": "eu-central-1", "expires": expires, **settings}
+        self.file.write_text(STACK_FILE.format(**told) + _salt())
         (folder / "Pulumi.yaml").write_text(PROJECT)
         self.file.with_name("__main__.py").write_text(BEGIN + program)
         with progress() as report:
@@ -216,6 +219,13 @@ def test_a_clean_program_passes_by_what_its_unknown_references_lead_to(stack) ->
     update = clean.guarded("up", "--yes", "--skip-preview")
     assert (update.returncode, told(update)) == (0, set()), update.stdout
     assert clean.reviewed("stack", "export")[:2] == (0, set())
+
+
+def test_a_default_provider_abroad_is_found_by_both_though_a_preview_does_not_show_it(stack) -> None:
+    abroad = stack("", default="us-west-2")
+    previewed = abroad.guarded("preview")
+    assert {(rule, property_) for rule, _, property_ in told(previewed)} == {("A01", "region"), ("A02", "region")}
+    assert abroad.reviewed("preview", "--json", "--show-sames")[:2] == (2, told(previewed))
 
 
 @pytest.mark.parametrize("program", [SECRET, UNKNOWN])
