@@ -114,6 +114,14 @@ def test_a_preview_knows_no_key_and_fails_on_none() -> None:
     assert {key.name for key in made(preview=True).of(KEY)} >= {"keys-encryption", "keys-manifest"}
 
 
+def test_every_key_is_of_the_regional_ring_and_can_be_won_back_for_a_month(graph: Graph) -> None:
+    asked = ("keyRing", "destroyScheduledDuration", "deletionPolicy")
+    assert {tuple(key.properties[each] for each in asked) for key in graph.of(KEY)} == {
+        ("keys-ring-id", "2592000s", "PREVENT")
+    }
+    assert {key.properties["purpose"] for key in graph.of(KEY) if key.name != "keys-encryption"} == {"ASYMMETRIC_SIGN"}
+
+
 def test_keys_and_secrets_outlive_the_stack(graph: Graph) -> None:
     held = [each for each in graph.resources if each.type in ("gcp:kms/keyRing:KeyRing", KEY, SECRET)]
     assert len(held) == 9

@@ -221,6 +221,24 @@ def test_the_last_rule_denies_what_no_other_allowed(graph: Graph) -> None:
     assert {rule.properties["direction"] for rule in (*ways, last)} == {"EGRESS"}
 
 
+def test_every_rule_and_the_association_are_of_the_one_policy_of_the_region(graph: Graph) -> None:
+    association = graph.named("net-egress-association")
+    policies = {
+        (each.properties["firewallPolicy"], each.properties["region"]) for each in (*goes_out(graph), association)
+    }
+    assert policies == {("net-egress-name", "europe-west3")}
+
+
+def test_all_that_leaves_or_is_denied_is_logged(graph: Graph) -> None:
+    assert [rule.name for rule in goes_out(graph) if not rule.properties["enableLogging"]] == ["net-egress-inside"]
+
+
+def test_every_name_is_answered_by_the_zone_that_it_belongs_to(graph: Graph) -> None:
+    zones = {f"{zone.name}-name": zone.properties["dnsName"] for zone in graph.of("gcp:dns/managedZone:ManagedZone")}
+    for record_set in graph.of("gcp:dns/recordSet:RecordSet"):
+        assert record_set.properties["name"].endswith(zones[record_set.properties["managedZone"]])
+
+
 def allowed(graph: Graph, group: str | None, address: str, port: int) -> bool:
     """What the firewall says of a machine that carries the tag of ``group``, or none: its first rule that matches."""
     for rule in goes_out(graph):
