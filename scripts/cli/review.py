@@ -91,7 +91,7 @@ def as_text(reviews: Sequence[StackReview], catalogue: Catalogue, on: date) -> s
     return "\n".join(
         [
             *lines,
-            f"{counts['stacks']} stacks, {counts['open']} findings open, {counts['waived']} waived. "
+            f"stacks: {counts['stacks']}; findings: {counts['open']} open, {counts['waived']} waived. "
             f"Catalogue of {newest}, {catalogue.digest[:19]}; reviewed as of {on}. {NOT_LEGAL_ADVICE}",
         ]
     )
@@ -179,7 +179,7 @@ def _write(text: str, output: Path | None) -> None:
 
 
 def _stack_lines(one: StackReview, on: date) -> Iterator[str]:
-    state = "clean" if not one.open else f"{len(one.open)} findings"
+    state = "clean" if not one.open else f"findings: {len(one.open)}"
     boundary = f", Boundary {one.digest[:19]}" if one.digest else ""
     yield f"{one.stack} ({one.file}): {state}{boundary}"
     for rule, findings in groupby(sorted(one.open, key=lambda finding: finding.rule), lambda finding: finding.rule):

@@ -66,7 +66,7 @@ def test_every_waiver_is_printed_with_its_approver_and_its_end() -> None:
         "waiver: ca-qc-law25/evidence at residency.evidence.pia_ref: approved by cpo@example.ca, until 2027-01-31"
         in (done.output)
     )
-    assert "0 findings open, 1 waived" in done.output
+    assert "findings: 0 open, 1 waived" in done.output
     late = review(WAIVED, "--on", "2027-02-01")
     assert late.exit_code == 2
     assert "approved by cpo@example.ca, it expired on 2027-01-31" in late.output
