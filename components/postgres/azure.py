@@ -70,6 +70,7 @@ class AzurePostgres(Postgres):
 
     def __init__(self, name: str, args: AzurePostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         self._asked = asked(
+            args["name"],
             args["size"],
             args.get("sku"),
             args.get("replica_sku"),

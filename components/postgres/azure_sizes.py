@@ -9,6 +9,8 @@ _TIERS = {"D": "GeneralPurpose", "E": "MemoryOptimized"}
 _STORAGE_GIB = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 """The sizes of Azure's premium disks."""
 _BACKUP_DAYS = range(7, 36)
+_NAME = re.compile(r"^[a-z0-9](?!.*--)[a-z0-9-]{0,53}[a-z0-9]$")
+"""Of a server, 63 at most, less what tells primary and replica apart."""
 
 
 class AzurePostgresError(Exception):
@@ -43,13 +45,21 @@ SIZES: dict[str, tuple[str, int]] = {
 
 
 def asked(
-    size: str, sku: str | None, replica_sku: str | None, storage_gib: int | None, backup_days: int, zones: int
+    name: str,
+    size: str,
+    sku: str | None,
+    replica_sku: str | None,
+    storage_gib: int | None,
+    backup_days: int,
+    zones: int,
 ) -> Asked:
     """``None``: as the size has it, the replica as its primary. Raises ``AzurePostgresError``, all faults together."""
     if size not in SIZES:
         raise AzurePostgresError(f"size {size!r} is none of {', '.join(SIZES)}")
     usual, storage = SIZES[size][0], storage_gib or SIZES[size][1]
     faults: list[str] = []
+    if not _NAME.match(name):
+        faults.append(f"name {name!r}: take 2 to 55 lower-case letters, digits and single hyphens, none at an end")
     primary = _sku("sku", sku or usual, faults)
     replica = _sku("replica_sku", replica_sku, faults) if replica_sku else primary
     if primary and replica and replica.cores < primary.cores:

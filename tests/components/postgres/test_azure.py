@@ -255,6 +255,10 @@ def test_a_size_says_it_all_and_each_part_can_be_said(
         ({"backup_days": 6}, "backup_days 6: Azure keeps backups for 7 to 35 days"),
         ({"backup_days": 36}, "backup_days 36"),
         ({"zones": 0}, "zones 0: say how many"),
+        ({"name": "Orders"}, "name 'Orders': take 2 to 55 lower-case letters"),
+        ({"name": "a" * 56}, "take 2 to 55"),
+        ({"name": "orders-"}, "none at an end"),
+        ({"name": "or--ders"}, "single hyphens"),
     ],
 )
 def test_what_azure_would_refuse_is_refused_before_anything_is_made(other: dict[str, Any], reason: str) -> None:
@@ -264,5 +268,5 @@ def test_what_azure_would_refuse_is_refused_before_anything_is_made(other: dict[
 
 def test_all_that_is_wrong_is_told_together() -> None:
     with pytest.raises(AzurePostgresError) as caught:
-        asked("small", "Standard_B1ms", None, 33, 1, 3)
-    assert all(text in str(caught.value) for text in ("Burstable", "storage_gib 33", "backup_days 1"))
+        asked("x", "small", "Standard_B1ms", None, 33, 1, 3)
+    assert all(text in str(caught.value) for text in ("name 'x'", "Burstable", "storage_gib 33", "backup_days 1"))
