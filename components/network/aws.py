@@ -13,8 +13,8 @@ import pulumi_aws as aws
 from pulumi import Input, Output
 
 from components.network import aws_plan as plan
-from components.network.aws_firewall import LogArgs
-from components.network.aws_ground import EVERYWHERE, ROLES, Asked, Ground, MadeGround
+from components.network.aws_firewall import EVERYWHERE, LogArgs
+from components.network.aws_ground import ROLES, Asked, Ground, MadeGround
 from components.network.contract import Network
 
 

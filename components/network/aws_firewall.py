@@ -1,6 +1,7 @@
 """The firewall by which workloads leave a VPC: TLS greetings that name a declared host pass, all else is dropped.
 
-What a greeting names is believed, for TLS is not opened here.
+Two limits: what a greeting names is believed, for TLS is not opened here; and names are asked of the VPC's resolver,
+which does not go through the firewall and asks on.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,11 @@ from pulumi_aws.networkfirewall.outputs import FirewallFirewallStatus
 
 FEWEST_RULES = 100
 """Capacity of the rule group, which cannot change later without a new one: a rule a host, and room for more."""
+
+EVERYWHERE = "0.0.0.0/0"
+TCP = 6
+"""As IANA numbers protocols."""
+TCP_RULES = 10
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Firewall:
         logs: LogArgs,
     ) -> None:
         self._name, self._key, self._child = name, logs.key, pulumi.ResourceOptions(parent=parent)
-        policy = self._create_policy(self._create_hosts(hosts, inside))
+        policy = self._create_policy(self._create_hosts(hosts, inside), self._create_tcp())
         firewall = aws.networkfirewall.Firewall(
             f"{name}-firewall",
             vpc_id=vpc,
@@ -83,11 +89,44 @@ class Firewall:
             opts=self._child,
         )
 
-    def _create_policy(self, hosts: aws.networkfirewall.RuleGroup) -> aws.networkfirewall.FirewallPolicy:
+    def _create_tcp(self) -> aws.networkfirewall.RuleGroup:
+        """Only TCP is looked at: the first packets of anything else would pass as no established connection's."""
+        return aws.networkfirewall.RuleGroup(
+            f"{self._name}-tcp",
+            type="STATELESS",
+            capacity=TCP_RULES,
+            description="TCP goes on to the hosts' rules",
+            rule_group={
+                "rules_source": {
+                    "stateless_rules_and_custom_actions": {
+                        "stateless_rules": [
+                            {
+                                "priority": 1,
+                                "rule_definition": {
+                                    "actions": ["aws:forward_to_sfe"],
+                                    "match_attributes": {
+                                        "protocols": [TCP],
+                                        "sources": [{"address_definition": EVERYWHERE}],
+                                        "destinations": [{"address_definition": EVERYWHERE}],
+                                    },
+                                },
+                            }
+                        ]
+                    }
+                }
+            },
+            encryption_configuration={"type": "CUSTOMER_KMS", "key_id": self._key},
+            opts=self._child,
+        )
+
+    def _create_policy(
+        self, hosts: aws.networkfirewall.RuleGroup, tcp: aws.networkfirewall.RuleGroup
+    ) -> aws.networkfirewall.FirewallPolicy:
         return aws.networkfirewall.FirewallPolicy(
             f"{self._name}-filter",
             firewall_policy={
-                "stateless_default_actions": ["aws:forward_to_sfe"],
+                "stateless_rule_group_references": [{"priority": 1, "resource_arn": tcp.arn}],
+                "stateless_default_actions": ["aws:drop"],
                 "stateless_fragment_default_actions": ["aws:drop"],
                 "stateful_engine_options": {"rule_order": "STRICT_ORDER"},
                 # Only what is established has a greeting to read, so the handshake before it has to pass.

@@ -13,9 +13,8 @@ import pulumi_aws as aws
 from pulumi import Input, Output
 
 from components.network import aws_plan as plan
-from components.network.aws_firewall import Firewall, LogArgs, endpoint_in
+from components.network.aws_firewall import EVERYWHERE, Firewall, LogArgs, endpoint_in
 
-EVERYWHERE = "0.0.0.0/0"
 ROLES = ("workloads", "primary", "replica", "endpoints")
 FLOW_SECONDS = 60
 

@@ -18,6 +18,7 @@ from pulumi import Input, Output
 from pulumi_gcp import compute, dns, servicenetworking, tags
 
 from components.network.contract import Network
+from components.network.exits import Exit
 from components.network.gcp_apis import Apis
 from components.network.gcp_ground import (
     Ground,
@@ -34,7 +35,7 @@ HTTPS = "443"
 
 
 class GcpNetworkArgs(TypedDict):
-    """``cidr``: a private /16 for all of it. ``exits``: host and port of all that may be called outside. ``universe``:
+    """``cidr``: a private /16 for all of it. ``exits``: all that may be called outside. ``universe``:
     the region's partition in the catalogue.
 
     ``network``, ``subnetwork``: names of own ones, both or none. ``apis``: the address at which that network reaches
@@ -47,7 +48,7 @@ class GcpNetworkArgs(TypedDict):
     region: str
     universe: str
     cidr: str
-    exits: Collection[tuple[str, int]]
+    exits: Collection[Exit]
     network: NotRequired[str]
     subnetwork: NotRequired[str]
     apis: NotRequired[str]
@@ -73,7 +74,8 @@ class GcpNetwork(Network):
         self._child = pulumi.ResourceOptions(parent=self)
         self._own = _own(args)
         self._addresses = divide(args["cidr"])
-        self._exits = destinations(args["exits"])
+        # The universe's own hosts are reached at addresses of the network, so they need no way out.
+        self._exits = destinations([way for way in args["exits"] if not way.host.endswith(f".{args['universe']}")])
         self._ground = adopted(self, self._own) if self._own else self._create_ground()
         self._apis = args.get("apis") or self._create_apis()
         self._primary_range, self._replica_range = self._create_database_ranges()

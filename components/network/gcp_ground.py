@@ -9,6 +9,8 @@ import pulumi
 from pulumi import Input
 from pulumi_gcp import compute
 
+from components.network.exits import Exit
+
 FQDNS_PER_RULE = 100
 DOCKER_BRIDGE = ip_network("172.17.0.0/16")
 """Cloud SQL's machines have it themselves, so nothing in it is ever answered."""
@@ -68,18 +70,18 @@ def divide(cidr: str) -> Addresses:
     return Addresses(pods, nodes, services, primary, replica, proxies, str(spare[1]))
 
 
-def destinations(exits: Collection[tuple[str, int]]) -> list[tuple[int, str, list[str]]]:
+def destinations(exits: Collection[Exit]) -> list[tuple[int, str, list[str]]]:
     """Port, what a rule's match calls them, and names or ranges: as few rules as hosts and ports allow, in order.
 
     A firewall rule knows no patterns, so those raise ``NetworkUnfit``.
     """
-    patterns = sorted(host for host, _ in exits if "*" in host)
+    patterns = sorted(way.host for way in exits if "*" in way.host)
     if patterns:
         raise NetworkUnfit(f"hosts {', '.join(patterns)}: a firewall rule takes whole names. Name each host")
     grouped: dict[tuple[int, str], list[str]] = {}
-    for host, port in sorted(set(exits)):
-        match, value = ("dest_ip_ranges", f"{host}/32") if _is_address(host) else ("dest_fqdns", host)
-        grouped.setdefault((port, match), []).append(value)
+    for way in sorted(set(exits)):
+        match, value = ("dest_ip_ranges", f"{way.host}/32") if _is_address(way.host) else ("dest_fqdns", way.host)
+        grouped.setdefault((way.port, match), []).append(value)
     return [
         (port, match, values[start : start + FQDNS_PER_RULE])
         for (port, match), values in sorted(grouped.items())

@@ -55,12 +55,41 @@ CLAIMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
             },
         },
     ),
+    "net-tcp": (
+        "aws:networkfirewall/ruleGroup:RuleGroup",
+        {
+            "type": "STATELESS",
+            "encryptionConfiguration": CUSTOMER_KEY,
+            "ruleGroup": {
+                "rulesSource": {
+                    "statelessRulesAndCustomActions": {
+                        "statelessRules": [
+                            {
+                                "priority": 1,
+                                "ruleDefinition": {
+                                    "actions": ["aws:forward_to_sfe"],
+                                    "matchAttributes": {
+                                        "protocols": [6],
+                                        "sources": [{"addressDefinition": "0.0.0.0/0"}],
+                                        "destinations": [{"addressDefinition": "0.0.0.0/0"}],
+                                    },
+                                },
+                            }
+                        ]
+                    }
+                }
+            },
+        },
+    ),
     "net-filter": (
         "aws:networkfirewall/firewallPolicy:FirewallPolicy",
         {
             "encryptionConfiguration": CUSTOMER_KEY,
             "firewallPolicy": {
-                "statelessDefaultActions": ["aws:forward_to_sfe"],
+                "statelessDefaultActions": ["aws:drop"],
+                "statelessRuleGroupReferences": [
+                    {"priority": 1, "resourceArn": "arn:aws:networkfirewall:eu-central-1:123456789012:net-tcp"}
+                ],
                 "statelessFragmentDefaultActions": ["aws:drop"],
                 "statefulEngineOptions": {"ruleOrder": "STRICT_ORDER"},
                 "statefulDefaultActions": ["aws:drop_established", "aws:alert_established"],
