@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.network.exits import Exit
 from components.network.gcp import GcpNetwork, GcpNetworkArgs
 from components.network.gcp_ground import NetworkUnfit, divide
 from components.providers import gcp_provider
@@ -18,7 +19,7 @@ from regions.catalogue import load_catalogue
 from tests.fixtures.recording import Graph, Recorded, conforms, record, reviewed
 
 PROJECT = "loomstead-test"
-EXITS = [("orders.example.de", 443), ("api.mistral.ai", 443), ("192.0.2.7", 8443)]
+EXITS = [Exit("orders.example.de", 443), Exit("api.mistral.ai", 443), Exit("192.0.2.7", 8443)]
 WHOLE_PLAN = {
     "G10": "one SnapshotSettings a project: the cluster's, whose disks have snapshots",
     "G27": "organisation policies are the guardrails' part",
@@ -299,8 +300,14 @@ def test_without_declared_hosts_there_is_no_way_out() -> None:
     assert [rule.name for rule in goes_out(closed) if "destFqdns" in rule.properties["match"]] == []
 
 
+def test_the_universes_own_hosts_need_no_way_out_and_another_universes_do() -> None:
+    vertex = [Exit("europe-west9-aiplatform.googleapis.com", 443)]
+    assert made("europe-west9", exits=vertex).of("gcp:compute/route:Route") == []
+    assert len(made("u-france-east1", exits=vertex).of("gcp:compute/route:Route")) == 1
+
+
 def test_more_hosts_than_a_rule_takes_are_spread_over_several() -> None:
-    many = made(exits=[(f"host{number:03}.example.de", 443) for number in range(250)])
+    many = made(exits=[Exit(f"host{number:03}.example.de", 443) for number in range(250)])
     spread = [
         rule.properties["match"]["destFqdns"] for rule in goes_out(many) if "destFqdns" in rule.properties["match"]
     ]
@@ -309,7 +316,7 @@ def test_more_hosts_than_a_rule_takes_are_spread_over_several() -> None:
 
 def test_a_host_that_is_a_pattern_is_refused() -> None:
     with pytest.raises(NetworkUnfit, match=r"\*\.example\.de.*Name each host"):
-        made(exits=[("*.example.de", 443)])
+        made(exits=[Exit("*.example.de", 443)])
 
 
 def test_the_endpoint_is_registered_in_the_stacks_region_and_not_in_us_central1(graph: Graph) -> None:
