@@ -13,7 +13,7 @@ from scripts.engine import Engine
 from scripts.rehearsal.cloud import Cloud, Control, Fault, Op, Way
 from scripts.rehearsal.provider import serving
 from scripts.rehearsal.replacing import replacing
-from scripts.rehearsal.stack import Outcome, Stack
+from scripts.rehearsal.stack import STEP_SECONDS, Outcome, Stack
 
 _POLL_SECONDS = 0.05
 
@@ -117,8 +117,9 @@ class _Cycle:
         """End the engine by SIGKILL while a creation is under way; what it was told of by then is in its state."""
         with self._fault(Op.CREATE, self._plan.kill, self._plan.breaks):
             running = self._stack.start("up")
-            while not self._cloud.held.is_set() and running.process.poll() is None:
-                time.sleep(_POLL_SECONDS)
+            while running.process.poll() is None and time.monotonic() < running.started + STEP_SECONDS:
+                if self._cloud.held.wait(_POLL_SECONDS):
+                    break
             if running.process.poll() is None:
                 running.process.send_signal(signal.SIGKILL)
             outcome = self._stack.outcome(running)
@@ -148,9 +149,11 @@ class _Cycle:
             if self._run("destroy, protected", "destroy").ok:
                 self._fail("destroy: it went through although resources are protected")
             self._stack.unprotect()
-        deleted = [resource.urn for resource in there if resource.id and not resource.kept]
-        urn = next((urn for urn in deleted if self._plan.breaks in urn), deleted[-1])
-        self._breaks("destroy, a deletion fails", "destroy", Op.DELETE, urn)
+        deleted = [
+            found.urn for found in there if found.id and not found.kept and not found.token.startswith("pulumi:")
+        ]
+        for urn in [*(urn for urn in deleted if self._plan.breaks in urn), *deleted][:1]:
+            self._breaks("destroy, a deletion fails", "destroy", Op.DELETE, urn)
         self._works("destroy, resumed", "destroy")
         left = [resource.urn for resource in self._stack.resources() if resource.id]
         self._problems += [f"destroy: {urn} is left in the state" for urn in left]

@@ -19,7 +19,8 @@ from scripts.command import StepFailed, run
 from scripts.engine import Engine, environment
 
 NAME = "rehearsal"
-_STEP_SECONDS = 600
+STEP_SECONDS = 600
+_LAST_LINES = 20
 _REPLACING = frozenset({"replace", "create-replacement", "delete-replaced"})
 
 
@@ -72,28 +73,28 @@ class Stack:
         return self.outcome(self.start(command, *options))
 
     def start(self, command: str, *options: str) -> "Running":
-        events = self._folder / f"events-{time.monotonic_ns()}.jsonl"
+        started = time.monotonic()
+        events, output = (self._folder / f"{started:.6f}.{kind}" for kind in ("events", "output"))
         preview = [] if command == "preview" else ["--yes", "--skip-preview"]
         argv = ["pulumi", command, *preview, "--stack", NAME, "--event-log", str(events), "--non-interactive", *options]
-        started = time.monotonic()
-        with self._output.open("w") as output:
+        with output.open("w") as written:
             process = subprocess.Popen(
                 argv,
                 cwd=self._folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=written,
                 stderr=subprocess.STDOUT,
             )
-        return Running(process, events, started)
+        return Running(process, events, output, started)
 
     def outcome(self, running: "Running") -> Outcome:
         try:
-            code = running.process.wait(_STEP_SECONDS)
+            code = running.process.wait(STEP_SECONDS)
         except subprocess.TimeoutExpired:
             running.process.kill()
             running.process.wait()
-            raise StepFailed(f"the engine did not end in {_STEP_SECONDS} s: {self._said()}") from None
+            raise StepFailed(f"the engine did not end in {STEP_SECONDS} s: {running.end()}") from None
         seconds = time.monotonic() - running.started
         events = running.said()
         errors = [
@@ -104,7 +105,7 @@ class Stack:
         changes = next((event["summaryEvent"]["resourceChanges"] for event in events if "summaryEvent" in event), {})
         done = [event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event]
         replaced = dict.fromkeys(step["urn"] for step in done if step["op"] in _REPLACING)
-        return Outcome(code == 0, seconds, changes or {}, tuple(replaced), "\n".join(errors) or self._said())
+        return Outcome(code == 0, seconds, changes or {}, tuple(replaced), "\n".join(errors) or running.end())
 
     def cancel(self) -> None:
         """Drop the lock of an engine that was killed."""
@@ -132,14 +133,7 @@ class Stack:
 
     def _pulumi(self, *arguments: str) -> str:
         argv = ["pulumi", *arguments, "--non-interactive", "--cwd", str(self._folder)]
-        return run(argv, timeout=_STEP_SECONDS, environment=self._environment)
-
-    def _said(self) -> str:
-        return "\n".join(self._output.read_text().splitlines()[-20:])
-
-    @property
-    def _output(self) -> Path:
-        return self._folder / "output.txt"
+        return run(argv, timeout=STEP_SECONDS, environment=self._environment)
 
     @property
     def _stack_file(self) -> Path:
@@ -148,11 +142,15 @@ class Stack:
 
 @dataclass(frozen=True)
 class Running:
-    """An engine at work. ``events``: the file it writes its events to, one a line. ``started``: monotonic seconds."""
+    """An engine at work, and the files it writes to: ``events``, one a line. ``started``: monotonic seconds."""
 
     process: subprocess.Popen[bytes]
     events: Path
+    output: Path
     started: float
+
+    def end(self) -> str:
+        return "\n".join(self.output.read_text().splitlines()[-_LAST_LINES:])
 
     def said(self) -> list[dict[str, Any]]:
         """What it wrote; a last line that it was killed in is left out.

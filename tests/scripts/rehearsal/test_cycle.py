@@ -49,6 +49,7 @@ def test_what_a_stack_does_wrong_is_told(small: Path, engine: Engine) -> None:
     assert "up again: nothing should change, and the engine says 1 update" in problems
     assert f"change: {primary} holds data and is replaced" in problems
     assert "a secret of the program is in clear in cloud.json" in problems
+    assert "destroy" not in problems
     assert primary in went.replaced
     assert urn("kms/key:Key", "key") in went.kept
 
