@@ -154,7 +154,9 @@ MAKES_IT = [
 ]
 
 
-def made(region: str = "europe-west3", calls: Mapping[str, Any] | None = None, **changed: Any) -> Graph:
+def made(
+    region: str = "europe-west3", calls: Mapping[str, Any] | None = None, preview: bool = False, **changed: Any
+) -> Graph:
     universe = load_catalogue().regions[region].partition
     args: GcpNetworkArgs = {
         "project": PROJECT,
@@ -169,7 +171,7 @@ def made(region: str = "europe-west3", calls: Mapping[str, Any] | None = None, *
         provider = gcp_provider("gcp", region, universe, PROJECT, [PROJECT], {})
         GcpNetwork("net", args, pulumi.ResourceOptions(providers=[provider]))
 
-    return record(program, calls=calls)
+    return record(program, calls=calls, preview=preview)
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +214,13 @@ def test_what_makes_the_network_private_is_in_the_graph(
 )
 def test_the_rules_have_nothing_against_it(regime: str, region: str) -> None:
     findings = reviewed(made(region), regime, region)
+    assert [finding for finding in findings if finding.rule not in WHOLE_PLAN] == []
+
+
+def test_a_preview_plans_the_same_and_the_rules_can_tell(graph: Graph) -> None:
+    planned = made(preview=True)
+    assert {each.name for each in planned.resources} == {each.name for each in graph.resources}
+    findings = reviewed(planned, "eu-gdpr", "europe-west3")
     assert [finding for finding in findings if finding.rule not in WHOLE_PLAN] == []
 
 

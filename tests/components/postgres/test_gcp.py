@@ -99,7 +99,10 @@ MAKES_IT = [
 
 
 def made(
-    region: str = "europe-west3", account: str = "{0}@loomstead-test.iam.gserviceaccount.com", **changed: Any
+    region: str = "europe-west3",
+    account: str = "{0}@loomstead-test.iam.gserviceaccount.com",
+    preview: bool = False,
+    **changed: Any,
 ) -> Graph:
     args: GcpPostgresArgs = {
         "project": PROJECT,
@@ -121,7 +124,7 @@ def made(
         provider = gcp_provider("gcp", region, universe, PROJECT, [PROJECT], {})
         GcpPostgres("pg", args, pulumi.ResourceOptions(providers=[provider]))
 
-    return record(program)
+    return record(program, preview=preview)
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +166,10 @@ def test_what_makes_the_database_is_in_the_graph(graph: Graph, role: str, type_:
 def test_the_rules_have_nothing_against_it(regime: str, region: str) -> None:
     findings = reviewed(made(region), regime, region)
     assert [finding for finding in findings if finding.rule not in WHOLE_PLAN] == []
+
+
+def test_a_preview_plans_the_same(graph: Graph) -> None:
+    assert {each.name for each in made(preview=True).resources} == {each.name for each in graph.resources}
 
 
 def test_without_the_location_of_its_backups_the_same_instance_is_a_finding(graph: Graph) -> None:
