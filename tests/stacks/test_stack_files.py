@@ -4,11 +4,13 @@ is clean. In a name, ``+`` stands for the ``/`` of a rule."""
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
+from components.naming import REPOSITORY
 from components.spec import Platform
 from regions.catalogue import load_catalogue
 from scripts.cli import app
@@ -45,6 +47,13 @@ def test_a_right_stack_file_is_clean(file: Path) -> None:
     code, said = reviewed(file)
     assert [finding for finding in said["stacks"][0]["findings"] if finding["waiver"] is None] == []
     assert code == 0
+
+
+def test_the_stack_file_of_the_documentation_is_clean(tmp_path: Path) -> None:
+    shown = (REPOSITORY / "docs" / "residency.md").read_text().partition("```yaml\n")[2].partition("```")[0]
+    file = tmp_path / "Pulumi.shown.yaml"
+    file.write_text(shown)
+    assert reviewed(file) == (0, {"stacks": [ANY], "summary": ANY})
 
 
 def test_there_are_wrong_files_for_every_regime_and_right_ones_for_every_cloud() -> None:
