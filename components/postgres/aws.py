@@ -141,7 +141,11 @@ class AwsPostgres(Postgres):
         )
 
     def _create_replica(self, primary: aws.rds.Instance) -> aws.rds.Instance:
-        """Encrypted by its source's key, which RDS lets nobody name again in the same region."""
+        """Encrypted by its source's key, which RDS lets nobody name again in the same region.
+
+        That it is encrypted is said though it follows: left out, the provider takes it for a change from what it finds,
+        and replaces the replica at every later update (hashicorp/terraform-provider-aws#34434).
+        """
         args = self._args
         limits = {
             "statement_timeout": args["statement_timeout_ms"],
@@ -156,6 +160,7 @@ class AwsPostgres(Postgres):
             replicate_source_db=primary.arn,  # by its identifier RDS takes no subnets other than the source's
             instance_class=args.get("replica_class", self._size.replica),
             storage_type="gp3",
+            storage_encrypted=True,
             max_allocated_storage=args.get("most_storage_gib", self._size.most),
             port=PORT,
             iam_database_authentication_enabled=True,

@@ -55,6 +55,7 @@ CLAIMS: Mapping[str, Mapping[str, Any]] = {
     },
     "db-replica": {
         **SAFE,
+        "storageEncrypted": True,  # unsaid, the provider would replace it at every update
         "skipFinalSnapshot": True,
         "backupRetentionPeriod": 0,
         "dbSubnetGroupName": "s-replica",
