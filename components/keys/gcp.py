@@ -54,7 +54,6 @@ class GcpKeys(Keys):
         super().__init__(name, args, opts)
         self._name, self._args = name, args
         self._protection = _protection(args)
-        self._child = pulumi.ResourceOptions(parent=self)
         self._data = pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
         self._ring = kms.KeyRing(f"{name}-ring", location=args["region"], opts=self._data)
         self.encryption = self._create_grants(self._create_encryption())
@@ -96,14 +95,17 @@ class GcpKeys(Keys):
         return key.id
 
     def _create_grants(self, key: Output[str]) -> Output[str]:
-        """The services' own identities, whose addresses the universe decides, and their use of the key."""
+        """The services' own identities, whose addresses the universe decides, and their use of the key.
+
+        They stay as long as the databases do: Cloud SQL suspends an instance whose key it may no longer use.
+        """
         grants = []
         for service in SERVICES:
             identity = projects.ServiceIdentity(
                 f"{self._name}-{service}",
                 project=self._args["project"],
                 service=f"{service}.googleapis.com",
-                opts=self._child,
+                opts=self._data,
             )
             grants.append(
                 kms.CryptoKeyIAMMember(
@@ -111,7 +113,7 @@ class GcpKeys(Keys):
                     crypto_key_id=key,
                     role=_USE,
                     member=identity.member,
-                    opts=self._child,
+                    opts=self._data,
                 )
             )
         # With the grants' ids, so that nothing is encrypted before its service may.

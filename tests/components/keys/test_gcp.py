@@ -18,6 +18,7 @@ SIGNER = ECKey.generate_key("P-256")
 KEY = "gcp:kms/cryptoKey:CryptoKey"
 SECRET = "gcp:secretmanager/regionalSecret:RegionalSecret"
 GRANT = "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember"
+IDENTITY = "gcp:projects/serviceIdentity:ServiceIdentity"
 CALLS = {
     "gcp:kms/getKMSCryptoKeyVersion:getKMSCryptoKeyVersion": {
         "publicKeys": [{"algorithm": "EC_SIGN_P256_SHA256", "pem": SIGNER.as_pem(private=False).decode()}]
@@ -61,7 +62,7 @@ MAKES_IT = [
             ("member", f"keys-{service}-member"),
         )
     ),
-    ("sqladmin", "gcp:projects/serviceIdentity:ServiceIdentity", "service", "sqladmin.googleapis.com"),
+    ("sqladmin", IDENTITY, "service", "sqladmin.googleapis.com"),
 ]
 
 
@@ -126,6 +127,17 @@ def test_keys_and_secrets_outlive_the_stack(graph: Graph) -> None:
     held = [each for each in graph.resources if each.type in ("gcp:kms/keyRing:KeyRing", KEY, SECRET)]
     assert len(held) == 9
     assert [each.name for each in held if not (each.protect and each.retain_on_delete)] == []
+
+
+def test_what_lets_a_service_use_the_key_stays_with_what_it_encrypted(graph: Graph) -> None:
+    use = [*graph.of(IDENTITY), *graph.of(GRANT)]
+    assert len(use) == 4
+    assert [each.name for each in use if not (each.protect and each.retain_on_delete)] == []
+
+
+def test_an_own_keys_grants_stay_too() -> None:
+    own = made(encryption="projects/p/locations/europe-west3/keyRings/own/cryptoKeys/data")
+    assert {(each.protect, each.retain_on_delete) for each in own.of(GRANT)} == {(True, True)}
 
 
 def test_no_secret_is_replicated_by_google_and_none_has_its_value_from_pulumi(graph: Graph) -> None:
