@@ -99,13 +99,14 @@ class AwsNetwork(Network):
         )
 
     def _create_groups(self) -> None:
+        """The tools get no way out here: the databases let them to the replica, and no group holds back the VPC's
+        resolver. What they log, their nodes send."""
         runtime, tools, endpoints = (self._create_group(role) for role in ("runtime", "tools", "endpoints"))
         for index, block in enumerate(self._ground.blocks):
             self._allow_in(f"endpoints-from-{index}", endpoints, block)
-        for role, group in (("runtime", runtime), ("tools", tools)):
-            self._allow_out(f"{role}-to-endpoints", group, plan.HTTPS, to_group=endpoints.id)
-            for port in self._ports:
-                self._allow_out(f"{role}-to-exits-{port}", group, port, to_block=EVERYWHERE)
+        self._allow_out("runtime-to-endpoints", runtime, plan.HTTPS, to_group=endpoints.id)
+        for port in self._ports:
+            self._allow_out(f"runtime-to-exits-{port}", runtime, port, to_block=EVERYWHERE)
         if self._ground.storage is not None:
             self._allow_out("runtime-to-s3", runtime, plan.HTTPS, to_list=self._ground.storage)
         self.runtime_group, self.tools_group, self._endpoints = runtime.id, tools.id, endpoints.id

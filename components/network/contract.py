@@ -9,8 +9,11 @@ class Network(pulumi.ComponentResource):
     """``id``: VPC, VNet or network. ``workloads``, ``primary``, ``replica``: subnets of nodes, of the primary database
     and of the agents' replica.
 
-    ``runtime_group``: what gateway and worker carry (security group, application security group or tag).
-    ``tools_group``: what the tool executors carry; it reaches the replica, and nothing else of the database.
+    ``runtime_group``: what gateway and worker carry (security group, application security group or tag). The declared
+    exits and the private endpoints of models, secrets and tokens are for it alone.
+
+    ``tools_group``: what the tool executors carry. It reaches the replica and what resolves names, and nothing else: no
+    exit, no endpoint, nothing else of the database.
     """
 
     id: pulumi.Output[str]

@@ -297,12 +297,14 @@ def test_who_reaches_whom_is_only_what_is_written(made: Graph) -> None:
         ("net-runtime-id", "net-s3-prefixListId", 443),
         ("net-runtime-id", "0.0.0.0/0", 443),
         ("net-runtime-id", "0.0.0.0/0", 8443),
-        ("net-tools-id", "net-endpoints-id", 443),
-        ("net-tools-id", "0.0.0.0/0", 443),
-        ("net-tools-id", "0.0.0.0/0", 8443),
     }
     for group in made.of("aws:ec2/securityGroup:SecurityGroup"):
         assert {"ingress", "egress"}.isdisjoint(group.properties)
+
+
+@pytest.mark.parametrize("own", [None, {"vpc": "vpc-1", **OWN}])
+def test_the_network_lets_tool_executors_out_to_nothing(own: Mapping[str, Any] | None) -> None:
+    assert "net-tools-id" not in {group for group, _, _ in paths(network(own=own), EGRESS)}
 
 
 def policy(endpoint: Recorded) -> list[dict[str, Any]]:
