@@ -72,6 +72,9 @@ class GcpNetwork(Network):
         super().__init__(name, args, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
+        # The databases outlive the stack, and where an instance stands Google deletes neither the peering nor its
+        # network (terraform-provider-google#16275).
+        self._kept = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
         self._own = _own(args)
         self._addresses = divide(args["cidr"])
         # The universe's own hosts are reached at addresses of the network, so they need no way out.
@@ -103,7 +106,7 @@ class GcpNetwork(Network):
             routing_mode="REGIONAL",
             # Else any VPC firewall rule that somebody adds goes before the policy.
             network_firewall_policy_enforcement_order="BEFORE_CLASSIC_FIREWALL",
-            opts=self._child,
+            opts=self._kept,
         )
         subnet = self._create_subnets(network)
         dns.Policy(
@@ -189,7 +192,7 @@ class GcpNetwork(Network):
             network=self._ground.id,
             service="servicenetworking.googleapis.com",  # the service's name, the same in every universe
             reserved_peering_ranges=[primary.name, replica.name],
-            opts=self._child,
+            opts=self._kept,
         )
         # With the peering's id, so that no instance is created before it stands.
         self.primary = Output.all(primary.name, peering.id).apply(lambda both: [both[0]])
@@ -204,7 +207,7 @@ class GcpNetwork(Network):
             address=str(addresses.network_address),
             prefix_length=addresses.prefixlen,
             network=self._ground.id,
-            opts=self._child,
+            opts=self._kept,
         )
 
     def _create_tags(self) -> None:

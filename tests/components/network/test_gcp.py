@@ -385,6 +385,11 @@ def test_a_database_that_takes_the_ranges_waits_for_the_peering() -> None:
     assert graph.named("net-database-peering").urn in reader.dependencies
 
 
+def test_what_a_database_that_is_kept_stands_on_is_kept(graph: Graph) -> None:
+    kept = {each.name for each in graph.resources if each.retain_on_delete}
+    assert kept == {f"net-{role}" for role in ("vpc", "primary-range", "replica-range", "database-peering")}
+
+
 def test_an_own_network_gets_only_what_it_lacks() -> None:
     graph = made(calls=OWN, network="hub", subnetwork="agents")
     conforms(graph, "loomstead:network:Network")
