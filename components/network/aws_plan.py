@@ -72,7 +72,10 @@ def checked_zones(zones: Sequence[str], region: str) -> tuple[str, ...]:
 
 def divide(cidr: str, zones: int) -> Addresses:
     """A quarter of the addresses for the workloads of each zone, small parts of the last for the rest; raises
-    ``AwsNetworkError``."""
+    ``AwsNetworkError``.
+
+    Each role has room for the most zones, so a zone put after the others leaves their addresses as they are.
+    """
     try:
         whole = ip_network(cidr)
     except ValueError as wrong:
@@ -81,8 +84,8 @@ def divide(cidr: str, zones: int) -> Addresses:
     if not private or not _LARGEST <= whole.prefixlen <= _SMALLEST:
         raise AwsNetworkError(f"cidr {cidr}: expected private IPv4 addresses, /{_LARGEST} to /{_SMALLEST}")
     quarters = [*whole.subnets(prefixlen_diff=2)]
-    small = iter(quarters[-1].subnets(prefixlen_diff=4))
-    subnets = {role: [str(next(small)) for _ in range(zones)] for role in SMALL}
+    small = [str(part) for part in quarters[-1].subnets(prefixlen_diff=4)]
+    subnets = {role: small[_MOST_ZONES * index :][:zones] for index, role in enumerate(SMALL)}
     return Addresses(str(whole), {"workloads": [str(quarter) for quarter in quarters[:zones]], **subnets})
 
 

@@ -21,6 +21,12 @@ def test_subnets_lie_in_the_vpc_and_never_overlap(zones: int, size: int, third: 
     assert {len(role) for role in found.subnets.values()} == {zones}
 
 
+def test_a_third_zone_leaves_the_addresses_of_two_as_they_are() -> None:
+    two, three = (plan.divide("10.20.0.0/16", zones).subnets for zones in (2, 3))
+
+    assert {role: blocks[:2] for role, blocks in three.items()} == two
+
+
 @pytest.mark.parametrize(
     ("cidr", "told"),
     [
