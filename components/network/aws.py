@@ -23,7 +23,7 @@ class AwsNetworkArgs(TypedDict):
     with interface endpoints, of ``aws_plan.INTERFACES``; none named: all. ``key``: ARN of the key of logs and firewall.
     ``log_days``: how long logs are kept, one of the numbers CloudWatch takes.
 
-    ``cidr``: private addresses, /16 to /22, of a VPC made here. Or ``vpc`` and its subnets by role: an own one.
+    ``cidr``: private addresses, /16 to /21, of a VPC made here. Or ``vpc`` and its subnets by role: an own one.
     """
 
     stack: str

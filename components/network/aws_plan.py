@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 HTTPS = 443
 SMALL = ("primary", "replica", "endpoints", "firewall", "exit")
 """Roles whose subnets hold few addresses; the nodes' and pods' in ``workloads`` hold many."""
-_LARGEST, _SMALLEST = 16, 22
+_LARGEST, _SMALLEST = 16, 21
+"""Of a /21 a small subnet is a /27, of which AWS keeps five addresses: 27 are left for an endpoint of every service."""
 _MOST_ZONES = 3
 _PRIVATE = tuple(IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
 _HOST = re.compile(r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$")

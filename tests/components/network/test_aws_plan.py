@@ -10,15 +10,22 @@ from components.network import aws_plan as plan
 from components.network.aws_plan import AwsNetworkError, Found
 
 
-@given(zones=st.sampled_from([2, 3]), size=st.integers(16, 22), third=st.integers(0, 63))
+@given(zones=st.sampled_from([2, 3]), size=st.integers(16, 21), third=st.integers(0, 31))
 def test_subnets_lie_in_the_vpc_and_never_overlap(zones: int, size: int, third: int) -> None:
-    cidr = str(IPv4Network(f"10.20.{third * 4}.0/{size}", strict=False))
+    cidr = str(IPv4Network(f"10.20.{third * 8}.0/{size}", strict=False))
     found = plan.divide(cidr, zones)
     subnets = [IPv4Network(each) for role in found.subnets.values() for each in role]
 
     assert all(each.subnet_of(IPv4Network(cidr)) and each.prefixlen <= 28 for each in subnets)  # AWS's smallest
     assert not any(a.overlaps(b) for index, a in enumerate(subnets) for b in subnets[index + 1 :])
     assert {len(role) for role in found.subnets.values()} == {zones}
+
+
+def test_the_smallest_vpc_has_room_for_an_endpoint_of_every_service() -> None:
+    kept = 5  # AWS keeps that many addresses of each subnet
+
+    for block in plan.divide("10.20.0.0/21", 3).subnets["endpoints"]:
+        assert IPv4Network(block).num_addresses - kept >= len(plan.INTERFACES)
 
 
 def test_a_third_zone_leaves_the_addresses_of_two_as_they_are() -> None:
@@ -33,8 +40,8 @@ def test_a_third_zone_leaves_the_addresses_of_two_as_they_are() -> None:
         ("", "expected such as 10.20.0.0/16"),
         ("10.20.0.1/16", "has host bits set"),
         ("8.8.0.0/16", "expected private IPv4 addresses"),
-        ("10.0.0.0/8", "/16 to /22"),
-        ("10.20.0.0/23", "/16 to /22"),
+        ("10.0.0.0/8", "/16 to /21"),
+        ("10.20.0.0/22", "/16 to /21"),
         ("fd00::/56", "expected private IPv4 addresses"),
     ],
 )
