@@ -17,7 +17,7 @@ from pulumi_azure_native import network, privatedns, resources
 from components.network import azure_plan as plan
 from components.network.azure_egress import create_firewall, create_routes
 from components.network.azure_flows import create_flow_logs, create_workspace
-from components.network.azure_given import checked
+from components.network.azure_given import checked, checked_hop
 from components.network.azure_ground import Ground
 from components.network.azure_plan import ANY, NODES, PRIVATE, Subnet, Traffic
 from components.network.contract import Network
@@ -32,7 +32,8 @@ class AzureNetworkArgs(TypedDict):
     ``retention_days``: of flow and firewall logs. ``log_account``: name of the storage account for flow logs.
 
     ``vnet``: id of one that is there, with ``cidr`` free in it. ``subnets``: ids of ``runtime``, ``tools``,
-    ``endpoints`` in it. ``egress``: private address of the firewall that is there; its rules are its owner's.
+    ``endpoints`` in it, each another. ``egress``: private address of the firewall that is there; its rules are its
+    owner's.
     """
 
     stack: str
@@ -73,6 +74,8 @@ class AzureNetwork(Network):
             args["region"],
             pulumi.InvokeOptions(parent=self),
         )
+        hop = args.get("egress")
+        self._hop = checked_hop(hop, {role: self._block(role) for role in Subnet}) if hop is not None else None
         self._nodes = [str(self._block(role)) for role in NODES]
         self._subnets: dict[Subnet, Output[str]] = {}
         self._made: list[pulumi.Resource] = []
@@ -82,7 +85,7 @@ class AzureNetwork(Network):
         self._create_database_subnets()
         self._create_endpoints_subnet()
         self.logs = create_workspace(self._ground, args["retention_days"])
-        self._create_node_subnets(create_routes(self._ground, args.get("egress") or self._create_firewall(hosts)))
+        self._create_node_subnets(create_routes(self._ground, self._hop or self._create_firewall(hosts)))
         self._create_flow_logs()
         self.zones = {str(service): self._create_zone(service, zone) for service, zone in zones.items()}
         self._finish()

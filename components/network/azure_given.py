@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
+from itertools import combinations
 
 import pulumi
 from pulumi_azure_native import network
@@ -10,6 +11,7 @@ from pulumi_azure_native import network
 from components.network.azure_plan import NODES, AzureNetworkError, Place, Subnet, place_of
 
 GIVEN = (Subnet.RUNTIME, Subnet.TOOLS, Subnet.ENDPOINTS)
+_BY_ADDRESS = "rules go by address, so the tool executors would be let in to the primary or out: give each its own"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ def checked(
         )
     place, places = place_of(vnet), {Subnet(role): place_of(id_) for role, id_ in subnets.items()}
     faults = [
+        f"{one} and {other} are one subnet, {subnets[one]}: {_BY_ADDRESS}"
+        for one, other in combinations(subnets, 2)
+        if subnets[one].lower() == subnets[other].lower()
+    ]
+    faults += [
         f"{subnets[role]} is no subnet of {vnet}"
         for role, found in places.items()
         if not found.subnet or (found.group.lower(), found.vnet.lower()) != (place.group.lower(), place.vnet.lower())
@@ -48,6 +55,11 @@ def checked(
     given = {role: _read(found, subnets[role], role, faults, opts) for role, found in places.items()}
     taken = [addresses[role] for role in Subnet if role not in given]
     faults += [
+        f"{one} has {given[one].block} and {other} {given[other].block}, which overlap: {_BY_ADDRESS}"
+        for one, other in combinations(given, 2)
+        if given[one].block.overlaps(given[other].block)
+    ]
+    faults += [
         f"{role} has {each.block}, which the subnets to be made would overlap: take another cidr"
         for role, each in given.items()
         if any(each.block.overlaps(block) for block in taken)
@@ -55,6 +67,21 @@ def checked(
     if faults:
         raise AzureNetworkError(f"VNet {place.vnet}: " + "; ".join(faults))
     return given
+
+
+def checked_hop(egress: str, blocks: Mapping[Subnet, IPv4Network]) -> str:
+    """The firewall that is there; raises ``AzureNetworkError`` where it is no address, or in a subnet of the stack."""
+    try:
+        address = IPv4Address(egress)
+    except ValueError as wrong:
+        raise AzureNetworkError(f"egress {egress!r} is no IPv4 address: give the firewall's private one") from wrong
+    holding = [f"{role}'s {block}" for role, block in blocks.items() if address in block]
+    if holding:
+        raise AzureNetworkError(
+            f"egress {egress} is in {', '.join(holding)}: the stack's rules there are not a firewall's; give the "
+            "address of one that stands in a subnet of its own"
+        )
+    return egress
 
 
 def _vnet_faults(

@@ -331,6 +331,27 @@ def their(function: str, **other: Any) -> dict[str, Any]:
         (OWN, {"vnet": HUB, "subnets": {"replica": f"{HUB}/subnets/db"}}, "replica cannot be given, only runtime"),
         (OWN, {"vnet": HUB, "subnets": {"tools": HUB}}, "is no subnet of"),
         (OWN, {"vnet": HUB, "subnets": {"tools": f"{HUB}2/subnets/nodes"}}, "is no subnet of"),
+        *(
+            (
+                OWN,
+                {"vnet": HUB, "subnets": {one: f"{HUB}/subnets/nodes", other: f"{HUB}/subnets/NODES"}},
+                f"{one} and {other} are one subnet.*let in to the primary or out: give each its own",
+            )
+            for one, other in combinations(("runtime", "tools", "endpoints"), 2)
+        ),
+        (
+            OWN,
+            {"vnet": HUB, "subnets": {"runtime": f"{HUB}/subnets/a", "tools": f"{HUB}/subnets/b"}},
+            "runtime has 10.99.0.0/24 and tools 10.99.0.0/24, which overlap.*give each its own",
+        ),
+        (
+            OWN,
+            {"vnet": HUB, "subnets": {"tools": f"{HUB}/subnets/b"}, "egress": "10.99.0.4"},
+            "egress 10.99.0.4 is in tools's 10.99.0.0/24.*in a subnet of its own",
+        ),
+        (OWN, {"vnet": HUB, "egress": "10.40.0.9"}, "egress 10.40.0.9 is in runtime's 10.40.0.0/22"),
+        (OWN, {"vnet": HUB, "egress": "firewall"}, "egress 'firewall' is no IPv4 address: give the firewall's private"),
+        (OWN, {"vnet": HUB, "egress": ""}, "egress '' is no IPv4 address"),
         (their("getVirtualNetwork", location="westeurope"), {"vnet": HUB}, "in westeurope, the stack in swedencentral"),
         (
             their("getVirtualNetwork", addressSpace={"addressPrefixes": ["10.39.0.0/16"]}),
