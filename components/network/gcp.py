@@ -4,8 +4,13 @@ Google's APIs are reached at addresses of the network (Private Service Connect),
 declared hosts there is no NAT, and no route out at all. Each database instance has an address range of its own, so that
 a firewall rule can let the tools to the replica only.
 
-Secure tags say who is who: a node pool carries one, and only who may use a tag can give it to a machine. What comes in
-is left to the rule that every network has (deny) and to what GKE adds for its own nodes.
+Secure tags say who is who: a node pool carries one, and only who may use a tag can give it to a machine. The runtime's
+alone leaves for the declared hosts and Google's APIs; the tools' reaches the replica. So a pool of the tools has no
+registry, log or bucket of Google's: its images come from inside the network. What comes in is left to the rule that
+every network has (deny) and to what GKE adds for its own nodes.
+
+Known limit: the APIs' addresses know no project. Whoever has credentials reaches through them any bucket of any
+organisation, until a perimeter of VPC Service Controls, which is the organisation's and not made here, forbids it.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -253,11 +258,11 @@ class GcpNetwork(Network):
 
     def _ways(self) -> Iterator[_Way]:
         yield _Way("inside", 100, {"dest_ip_ranges": list(self._ground.inside)})
-        yield _Way("apis", 200, {"dest_ip_ranges": [f"{self._apis}/32"]}, HTTPS)
+        yield _Way("apis", 200, {"dest_ip_ranges": [f"{self._apis}/32"]}, HTTPS, (self._runtime,))
         yield _Way("primary", 300, {"dest_ip_ranges": [self._primary_range]}, POSTGRES, (self._runtime,))
         yield _Way("replica", 310, {"dest_ip_ranges": [self._replica_range]}, POSTGRES, (self._tools,))
         for number, (port, match, hosts) in enumerate(self._exits):
-            yield _Way(f"exit-{number}", 400 + number, {match: [*hosts]}, str(port), (self._runtime, self._tools))
+            yield _Way(f"exit-{number}", 400 + number, {match: [*hosts]}, str(port), (self._runtime,))
         yield _Way("rest", 65_000, {"dest_ip_ranges": ["0.0.0.0/0"]}, allowed=False)
 
 
