@@ -76,7 +76,7 @@ def _unknown_to_catalogue(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tu
         if candidate.managed:
             yield from _managed((*place, "managed"), candidate.managed, catalogue)
             wanted = spec.models[str(place[1])].kind
-            yield from _unfit_kind((*place, "managed", "model"), candidate.managed, wanted, catalogue)
+            yield from _unfit((*place, "managed"), candidate.managed, wanted, catalogue)
     for place, country in _countries(spec):
         if country not in catalogue.countries.names:
             yield place, f"expected a country of ISO 3166-1 alpha-2, got {country}"
@@ -94,14 +94,16 @@ def _managed(place: Place, managed: Managed, catalogue: Catalogue) -> Iterator[t
         yield (*place, "url"), f"expected no url: the catalogue tells where {managed.provider}'s own hosts answer"
 
 
-def _unfit_kind(place: Place, managed: Managed, wanted: Kind, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
+def _unfit(place: Place, managed: Managed, wanted: Kind, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
     try:
         found = serving(catalogue, managed.provider, managed.model, managed.region, via=managed.sku)
     except UnknownServing:
         return  # for the review to say, with what is known
     kind = catalogue.models[found.provider][found.model].kind
     if kind is not wanted:
-        yield place, f"expected a model of kind {wanted}, got {managed.model}, which is for {kind}"
+        yield (*place, "model"), f"expected a model of kind {wanted}, got {managed.model}, which is for {kind}"
+    if found.called != managed.region:
+        yield (*place, "region"), f"expected {found.called}, the region of the ARN, got {managed.region}"
 
 
 def _country(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from components.checks import CHECKS, check_of
-from components.flows import Leg, host_of, legs, model_countries, telemetry_countries
+from components.flows import Leg, host_of, legs, model_countries, served, telemetry_countries
 from components.loading import document_of, spec_in
 from components.remedies import remedy, remedy_for_unknown
 from components.spec import CONFIG_KEY, FabricSpec, SpecError, country_of
 from regions.boundary import Boundary, ResidencyError, compile_boundary, told
 from regions.catalogue import Catalogue, Country
 from regions.documents import Document, Mistake, Place, shown
+from regions.endpoints import UnknownServing, other_partition
 from regions.expectations import nearest
 from regions.findings import Finding, Location, Severity, Waiver, lapse, waive
 
@@ -233,21 +234,34 @@ def _evidence(spec: FabricSpec, catalogue: Catalogue) -> Iterator[_Found]:
 
 
 def _partitions(spec: FabricSpec, catalogue: Catalogue) -> Iterator[_Found]:
-    """Of every region that the stack is in or calls; a model's own host has none."""
-    placed = [*spec.regions()]
-    placed += [
-        ((*place, "managed", "region"), candidate.managed.region)
-        for place, candidate in spec.candidates()
-        if candidate.managed and candidate.managed.region in catalogue.regions
-    ]
+    """Of every region that the stack is in, and of every place where it calls a model."""
     for name in dict.fromkeys(spec.residency.regimes):
         allowed = catalogue.regimes[name].partitions if name in catalogue.regimes else {}
-        for place, region in placed:
+        for place, called in _called(spec, catalogue):
+            if other_partition(catalogue, (name,), called):
+                region = catalogue.regions.get(called)
+                its = f"partition {region.partition}" if region else "no partition"
+                those = ", ".join(partition for each in allowed.values() for partition in each)
+                message = f"the model is called at {called}, in {its}; {name} allows {those}"
+                yield _Found(f"{name}/partition", place, message, "partition", its)
+        for place, region in spec.regions():
             found = catalogue.regions[region]
             if found.partition not in allowed.get(found.platform, (found.partition,)):
                 those = " or ".join(allowed[found.platform]) or f"none of {found.platform}"
                 message = f"{region} is in partition {found.partition}; {name} allows {those}"
                 yield _Found(f"{name}/partition", place, message, "partition", found.partition)
+
+
+def _called(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
+    """Where models of a provider are called: region, multi-region or host."""
+    for place, candidate in spec.candidates():
+        if candidate.managed:
+            try:
+                yield (*place, "managed", "region"), served(candidate, catalogue).called
+            except UnknownServing:
+                continue  # a finding of its own
+        elif candidate.endpoint and model_countries(catalogue, host := host_of(candidate.endpoint.url)):
+            yield (*place, "endpoint", "url"), host
 
 
 def _custody(spec: FabricSpec, catalogue: Catalogue) -> Iterator[_Found]:

@@ -74,6 +74,19 @@ def servings(
                 yield from _servings(catalogue, name, key, found, called)
 
 
+def other_partition(catalogue: Catalogue, regimes: Iterable[str], called: str) -> str | None:
+    """The regime that wants a model called in another partition than where it is, or in none.
+
+    A vendor's host and a cloud's multi-region are in no partition, and so in none that a regime wants.
+    """
+    region = catalogue.regions.get(called)
+    for name in regimes:
+        wanted = catalogue.regimes[name].partitions if name in catalogue.regimes else {}
+        if wanted and (region is None or region.partition not in wanted.get(region.platform, ())):
+            return name
+    return None
+
+
 def guardrail(catalogue: Catalogue, profile: str, called: str) -> tuple[Country, ...]:
     """Where a guardrail profile (id or ARN) may evaluate text when it is called at ``called``; ``UnknownServing``."""
     if profile.startswith("arn:"):

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from regions.boundary import Boundary, Flow, Verdict, compile_boundary
 from regions.catalogue import HOST, Catalogue, CatalogueModel, Country, Mode, load_catalogue
-from regions.endpoints import Serving, servings
+from regions.endpoints import Serving, other_partition, servings
 from regions.expectations import nearest
 from regions.residency import DataClass, DataClassRules, Purpose, Residency
 from scripts.cli.compare import compare
@@ -89,20 +89,10 @@ def _answers(catalogue: Catalogue, residency: Residency, asked: Iterable[Serving
             boundaries[host] = compile_boundary(residency, catalogue, host=host)
         subject = f"{found.provider} {found.model} by {found.via} at {found.called}"
         verdict = boundaries[host].decide(Flow(subject, Purpose.PROCESS, found.countries, data_class), today)
-        if verdict.allowed and (regime := _other_partition(catalogue, residency, found)):
+        if verdict.allowed and (regime := other_partition(catalogue, residency.regimes, found.called)):
             reason = f"{subject}: {regime} wants another partition"
             verdict = Verdict(False, f"{regime}/partition", reason, found.countries)
         yield Answer(found, catalogue.models[found.provider][found.model], verdict)
-
-
-def _other_partition(catalogue: Catalogue, residency: Residency, found: Serving) -> str | None:
-    """The regime that wants this called in another partition than where it is, or in none; a host is in none."""
-    region = catalogue.regions.get(found.called)
-    for name in residency.regimes:
-        wanted = catalogue.regimes[name].partitions
-        if wanted and (region is None or region.partition not in wanted.get(region.platform, ())):
-            return name
-    return None
 
 
 def _host(catalogue: Catalogue, found: Serving) -> Country:

@@ -67,6 +67,15 @@ def test_one_wrong_region_is_one_finding(tmp_path: Path) -> None:
     assert "such as eu-west-1" in region.remedy
 
 
+@pytest.mark.parametrize(("region", "rule"), [("us-gov-west-1", "spec/value"), ("us-east-1", "us-itar/partition")])
+def test_an_arn_does_not_lead_out_of_the_partition(region: str, rule: str, tmp_path: Path) -> None:
+    (file,) = (file for file in WRONG if "host-of-openai" in file.name)
+    arn = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0"
+    calls = 'provider: openai, model: "gpt-5.2-2025-12-11", region: us.api.openai.com'
+    text = changed(file.read_text(), calls, f'provider: bedrock, model: "{arn}", region: {region}')
+    assert {finding.rule for finding in reviewed(tmp_path, text).open} == {rule}
+
+
 def test_each_data_class_has_its_own_ways_out(tmp_path: Path) -> None:
     text = changed(FIRST, "data_classes: {personal: {}}", "data_classes: {personal: {}, health: {process: [DE]}}")
     assert {finding.rule for finding in reviewed(tmp_path, text).open} == {"health/process"}

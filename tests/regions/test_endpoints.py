@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regions.catalogue import Catalogue, Mode, load_catalogue
-from regions.endpoints import Serving, UnknownServing, guardrail, serving, servings
+from regions.endpoints import Serving, UnknownServing, guardrail, other_partition, serving, servings
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 EMBED = "cohere.embed-v4:0"
@@ -168,6 +168,25 @@ def test_servings_can_be_asked_for_by_provider_model_and_place() -> None:
     assert not list(servings(CATALOGUE, provider="vertex", model=SONNET))
     assert {one.provider for one in servings(CATALOGUE, model="claude-opus-4-8")} == {
         "azure-anthropic",
+@pytest.mark.parametrize(
+    ("regimes", "called", "wants"),
+    [
+        (["us-itar"], "us-gov-west-1", None),
+        (["us-itar"], "us-east-1", "us-itar"),
+        (["eu-gdpr", "us-itar"], "us.api.openai.com", "us-itar"),
+        (["us-itar"], "us", "us-itar"),
+        (["us-itar"], "us-east4", "us-itar"),
+        (["us-cjis"], "us-east4", None),
+        (["cn-pipl"], "us-gov-west-1", "cn-pipl"),
+        (["eu-gdpr"], "api.anthropic.com", None),
+    ],
+)
+def test_what_is_called_is_in_the_partition_that_a_regime_wants(
+    regimes: list[str], called: str, wants: str | None
+) -> None:
+    assert other_partition(CATALOGUE, regimes, called) == wants
+
+
         "vertex",
         "anthropic",
     }
