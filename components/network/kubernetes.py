@@ -32,7 +32,8 @@ STACK_LABEL = "loomstead/stack"
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"  # set by the API server, and by nobody else
 _DNS = {"k8s-app": "kube-dns"}
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_METADATA_SERVER = ip_address("169.254.169.254")
+_METADATA_SERVERS = [ip_address(each) for each in ("169.254.169.254", "fd00:ec2::254", "168.63.129.16")]
+"""Of every cloud, of AWS by IPv6, and Azure's for its nodes' agent."""
 
 _POD_SECURITY = "v1.35"
 """Its version of the standard; a cluster that is older takes its newest (kubernetes.io, Pod Security Admission)."""
@@ -251,14 +252,15 @@ def _sorted_out(args: KubernetesNetworkArgs) -> tuple[dict[Exit, list[str]], lis
 def _blocks(way: Exit, addresses: Mapping[str, Sequence[str]]) -> list[str]:
     blocks = [ip_network(block) for block in addresses.get(way.host, _address(way.host))]
     for block in blocks:
-        if _METADATA_SERVER in block:
-            raise ExitRefused(f"{way.host}: {block} has the nodes' metadata server {_METADATA_SERVER} in it")
+        if servers := [str(server) for server in _METADATA_SERVERS if server in block]:
+            raise ExitRefused(f"{way.host}: {block} has the nodes' metadata server {', '.join(servers)} in it")
         if block.num_addresses > 2 ** (block.max_prefixlen - _SHORTEST[block.version]):
             raise ExitRefused(f"{way.host}: {block} is no host's: expected /{_SHORTEST[block.version]} or longer")
     return [str(block) for block in blocks]
 
 
-_SHORTEST = {4: 8, 6: 32}
+_SHORTEST = {4: 24, 6: 64}
+"""By IP's version: what is wider holds a cluster, or the network around it."""
 
 
 def _address(host: str) -> list[str]:

@@ -264,13 +264,30 @@ def test_cilium_lets_names_through_by_a_policy_of_its_own_and_asks_dns_for_them_
         ("0.0.0.0/0", "has the nodes' metadata server"),
         ("169.254.0.0/16", "has the nodes' metadata server"),
         ("128.0.0.0/2", "has the nodes' metadata server"),
-        ("0.0.0.0/2", "is no host's: expected /8 or longer"),
-        ("::/0", "is no host's: expected /32 or longer"),
+        ("fd00:ec2::254/128", "has the nodes' metadata server fd00:ec2::254"),
+        ("fd00:ec2::/64", "has the nodes' metadata server fd00:ec2::254"),
+        ("168.63.129.16/32", "has the nodes' metadata server 168.63.129.16"),
+        ("::/0", "has the nodes' metadata server fd00:ec2::254"),
+        ("10.0.0.0/8", "is no host's: expected /24 or longer"),
+        ("192.0.2.0/23", "is no host's: expected /24 or longer"),
+        ("2001:db8::/63", "is no host's: expected /64 or longer"),
     ],
 )
 def test_a_block_that_lets_everything_through_is_refused(block: str, reason: str) -> None:
     with pytest.raises(ExitRefused, match=f"^vllm.internal: .* {reason}"):
         network({**ARGS, "addresses": {"vllm.internal": [block]}})
+
+
+@pytest.mark.parametrize("block", ["192.0.2.0/24", "2001:db8::/64"])
+def test_the_widest_block_of_a_host_is_let_through(block: str) -> None:
+    reach = network({**ARGS, "addresses": {"vllm.internal": [block]}}).named("fabric-network-runtime-reach")
+    assert {"cidr": block} in [to.get("ipBlock") for rule in reach.properties["spec"]["egress"] for to in rule["to"]]
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "fd00:ec2::254", "168.63.129.16"])
+def test_a_metadata_server_that_is_itself_declared_is_refused(host: str) -> None:
+    with pytest.raises(ExitRefused, match="has the nodes' metadata server"):
+        network({**ARGS, "exits": [Exit(host, 80)]})
 
 
 @pytest.mark.parametrize("stack", ["Stack", "a_stack", "s" * 60, "-s", "a.b"])
