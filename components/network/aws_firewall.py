@@ -1,7 +1,8 @@
 """The firewall by which workloads leave a VPC: TLS greetings that name a declared host pass, all else is dropped.
 
-Two limits: what a greeting names is believed, for TLS is not opened here; and names are asked of the VPC's resolver,
-which does not go through the firewall and asks on.
+Three limits: what a greeting names is believed, for TLS is not opened here; names are asked of the VPC's resolver,
+which does not go through the firewall and asks on; and a server's packets before the greeting is whole, such as window
+updates, may be dropped (AWS's form for what goes to the server alone, of June 2026, is not in the SDK's list).
 """
 
 from collections.abc import Callable, Sequence
@@ -129,8 +130,9 @@ class Firewall:
                 "stateless_default_actions": ["aws:drop"],
                 "stateless_fragment_default_actions": ["aws:drop"],
                 "stateful_engine_options": {"rule_order": "STRICT_ORDER"},
-                # Only what is established has a greeting to read, so the handshake before it has to pass.
-                "stateful_default_actions": ["aws:drop_established", "aws:alert_established"],
+                # Only what is established has a greeting to read, so the handshake before it has to pass; a greeting
+                # with a post-quantum key comes in two packets, which are read together (eks-pod-identity-agent#87).
+                "stateful_default_actions": ["aws:drop_established_app_layer", "aws:alert_established_app_layer"],
                 "stateful_rule_group_references": [{"priority": 1, "resource_arn": hosts.arn}],
             },
             encryption_configuration={"type": "CUSTOMER_KMS", "key_id": self._key},

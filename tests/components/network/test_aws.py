@@ -92,7 +92,7 @@ CLAIMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
                 ],
                 "statelessFragmentDefaultActions": ["aws:drop"],
                 "statefulEngineOptions": {"ruleOrder": "STRICT_ORDER"},
-                "statefulDefaultActions": ["aws:drop_established", "aws:alert_established"],
+                "statefulDefaultActions": ["aws:drop_established_app_layer", "aws:alert_established_app_layer"],
                 "statefulRuleGroupReferences": [
                     {
                         "priority": 1,
