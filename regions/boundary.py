@@ -154,7 +154,7 @@ class Boundary(_Frozen):
             if not allowed.issuperset(flow.countries):
                 outside = tuple(sorted(set(flow.countries) - allowed))
                 return _refused(flow, rule.id, _outside(rule, outside, allowed, on), outside)
-        chain = "; ".join(f"{rule.id} allows it{_exempted(rule, flow)}" for rule, _ in rules)
+        chain = "; ".join(f"{rule.id} allows it{_exempted(rule, flow, on)}" for rule, _ in rules)
         reason = f"{flow.subject}: {flow.purpose} of {flow.data_class} data in {told(flow.countries)}: {chain}"
         return Verdict(True, "residency/inside", reason, flow.countries)
 
@@ -181,13 +181,15 @@ def _outside(rule: Rule, outside: tuple[str, ...], allowed: frozenset[str], on: 
     )
 
 
-def _exempted(rule: Rule, flow: Flow) -> str:
+def _exempted(rule: Rule, flow: Flow, on: date) -> str:
     outside = set(flow.countries) - set(rule.countries)
     grounds = sorted(
         {
             f" by relaxation ({exemption.basis}, approved by {exemption.approver}, until {exemption.until})"
             for exemption in rule.exemptions
-            if flow.data_class in exemption.data_classes and not outside.isdisjoint(exemption.countries)
+            if flow.data_class in exemption.data_classes
+            and on <= exemption.until
+            and not outside.isdisjoint(exemption.countries)
         }
     )
     return "".join(grounds)

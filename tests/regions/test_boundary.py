@@ -201,6 +201,15 @@ def test_an_allowed_flow_names_only_the_relaxation_it_owes_its_verdict_to() -> N
     assert [approver for approver in "abc" if f"approved by {approver}," in reason] == ["c"]
 
 
+def test_an_allowed_flow_owes_nothing_to_a_relaxation_that_has_ended() -> None:
+    ended = relaxation(approver="a", expires=TODAY - timedelta(days=1))
+    made = boundary("eu-gdpr", relaxations=(ended, relaxation(approver="b")))
+    verdict = made.decide(Flow("m", "process", ("US",), "personal"), TODAY)
+    assert verdict.allowed
+    assert "approved by b" in verdict.reason
+    assert "approved by a" not in verdict.reason
+
+
 def test_a_refusal_speaks_of_no_relaxation_that_still_holds() -> None:
     made = boundary("eu-gdpr", relaxations=(relaxation(),))
     assert "ended" not in made.decide(Flow("m", "process", ("IN",), "personal"), TODAY).reason
