@@ -277,4 +277,14 @@ def _checked(args: AwsPostgresArgs) -> _Size:
         raise pulumi.RunError(
             f"postgres: backup_days {args['backup_days']} is none of 1 to 35; without backups RDS makes no replica"
         )
+    if args["statement_timeout_ms"] < 1:
+        raise pulumi.RunError(
+            f"postgres: statement_timeout_ms {args['statement_timeout_ms']}: expected 1 at least; "
+            "PostgreSQL takes 0 for no limit"
+        )
+    storage, most = args.get("storage_gib", size.storage), args.get("most_storage_gib", size.most)
+    if most <= storage:
+        raise pulumi.RunError(
+            f"postgres: most_storage_gib {most} is not above storage_gib {storage}; name more, for RDS to grow up to it"
+        )
     return size
