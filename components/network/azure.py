@@ -96,7 +96,9 @@ class AzureNetwork(Network):
     def _create_group(self) -> None:
         child = pulumi.ResourceOptions(parent=self)
         region = self._args["region"]
-        made = resources.ResourceGroup(f"{self._name}-group", location=region, opts=child)
+        # To delete a group is to delete all in it, what the stack retains too.
+        kept = pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
+        made = resources.ResourceGroup(f"{self._name}-group", location=region, opts=kept)
         self.group = made.name
         self._ground = Ground(self._name, region, made.name, child)
 

@@ -189,6 +189,13 @@ def test_it_keeps_what_every_component_keeps(preview: bool) -> None:
     conforms(built(preview=preview), "loomstead:network:Network")
 
 
+def test_the_group_stays_when_the_stack_goes_for_with_it_would_go_all_that_is_retained_in_it(graph: Graph) -> None:
+    group = role(graph, "group", "azure-native:resources:ResourceGroup")
+
+    assert group.protect
+    assert group.retain_on_delete
+
+
 def test_only_tool_executors_and_the_primary_reach_the_replica(graph: Graph) -> None:
     tools, primary, replica = "10.40.4.0/22", "10.40.10.0/24", "10.40.11.0/24"
 
