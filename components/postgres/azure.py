@@ -14,7 +14,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi import Input, Output
-from pulumi_azure_native import dbforpostgresql, monitor
+from pulumi_azure_native import authorization, dbforpostgresql, monitor
 
 from components.postgres.azure_sizes import Size, Sku, asked
 from components.postgres.contract import Postgres
@@ -86,6 +86,7 @@ class AzurePostgres(Postgres):
         self._create_settings("replica", replica, self._replica_settings(), replica)
         for role, server in (("primary", primary), ("replica", replica)):
             self._create_logs(role, server)
+            self._create_lock(role, server)
         self.primary_host = primary.fully_qualified_domain_name
         self.replica_host = replica.fully_qualified_domain_name
         self.primary_port = self.replica_port = Output.from_input(PORT)
@@ -134,7 +135,7 @@ class AzurePostgres(Postgres):
             principal_name=self._args["administrator_name"],
             principal_type="group",
             tenant_id=self._args["tenant"],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self._data(),
         )
 
     def _create_database(self, primary: dbforpostgresql.Server, administrator: pulumi.Resource) -> pulumi.Resource:
@@ -196,7 +197,17 @@ class AzurePostgres(Postgres):
             resource_uri=server.id,
             workspace_id=self._args["logs"],
             logs=[monitor.DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self._data(),
+        )
+
+    def _create_lock(self, role: str, server: dbforpostgresql.Server) -> None:
+        """What stands in a locked server cannot be deleted either, so it has the server's options."""
+        authorization.ManagementLockByScope(
+            f"{self._name}-{role}-lock",
+            scope=server.id,
+            level=authorization.LockLevel.CAN_NOT_DELETE,
+            notes="Holds what the stack stores. To delete it on purpose, remove this lock first.",
+            opts=self._data(),
         )
 
     def _storage(self) -> dbforpostgresql.StorageArgs:

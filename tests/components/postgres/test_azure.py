@@ -20,6 +20,7 @@ SERVER = "azure-native:dbforpostgresql:Server"
 SETTING = "azure-native:dbforpostgresql:Configuration"
 ADMINISTRATOR = "azure-native:dbforpostgresql:AdministratorsMicrosoftEntra"
 LOGS = "azure-native:monitor:DiagnosticSetting"
+LOCK = "azure-native:authorization:ManagementLockByScope"
 ENTRA_ALONE = {"activeDirectoryAuth": "Enabled", "passwordAuth": "Disabled", "tenantId": TENANT}
 KEYED = {
     "type": "AzureKeyVault",
@@ -29,6 +30,8 @@ KEYED = {
 IDENTIFIED = {"type": "UserAssigned", "userAssignedIdentities": {"encryptor-id": {}}}
 SMALL = {"name": "Standard_D2ds_v5", "tier": "GeneralPurpose"}
 MAKES_IT = [
+    *((f"{role}-lock", LOCK, "level", "CanNotDelete") for role in ("primary", "replica")),
+    *((f"{role}-lock", LOCK, "scope", f"pg-{role}-id") for role in ("primary", "replica")),
     ("primary", SERVER, "createMode", "Create"),
     ("primary", SERVER, "location", "swedencentral"),
     ("primary", SERVER, "version", "18"),
@@ -151,8 +154,9 @@ def test_it_keeps_what_every_component_keeps(preview: bool) -> None:
 
 def test_what_holds_data_is_kept_when_the_stack_goes(graph: Graph) -> None:
     holding = [*graph.of(SERVER), *graph.of("azure-native:dbforpostgresql:Database")]
+    holding += [*graph.of(LOCK), *graph.of(ADMINISTRATOR), *graph.of(LOGS)]
 
-    assert len(holding) == 3
+    assert len(holding) == 3 + 2 + 1 + 2
     assert all(each.protect and each.retain_on_delete for each in holding)
 
 
