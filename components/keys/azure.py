@@ -82,8 +82,9 @@ class AzureKeys(Keys):
         self._finish()
 
     def _create_encryptor(self) -> None:
+        """It and its role stay with the databases, which read nothing without their key."""
         self._encryptor = managedidentity.UserAssignedIdentity(
-            f"{self._name}-encryptor", resource_group_name=self._args["group"], location=self._region, opts=self._child
+            f"{self._name}-encryptor", resource_group_name=self._args["group"], location=self._region, opts=self._data
         )
 
     def _create_vault(self) -> None:
@@ -128,6 +129,7 @@ class AzureKeys(Keys):
             ),
             opts=self._data,
         )
+        self._create_lock(made.id)
         # A preview knows it as little as the id.
         uri = made.id.apply(lambda _: made.properties).apply(lambda found: found.vault_uri)
         return Vault(made.id, self._args["group"], made.name, uri)
@@ -150,7 +152,7 @@ class AzureKeys(Keys):
             principal_type="ServicePrincipal",
             role_definition_id=f"/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{_ENCRYPTER}",
             scope=key.id,
-            opts=self._child,
+            opts=self._data,
         )
 
     def _create_hsm(self) -> None:
@@ -173,6 +175,7 @@ class AzureKeys(Keys):
         )
         self._create_way_in(Store.HSM, made.id)
         self._create_audit(made.id)
+        self._create_lock(made.id)
         # A preview knows it as little as the id.
         uri = made.id.apply(lambda _: made.properties).apply(lambda found: found.hsm_uri)
         self.encryption = Output.concat(uri, "keys/", ENCRYPTION)
@@ -208,7 +211,17 @@ class AzureKeys(Keys):
             resource_uri=id_,
             workspace_id=self._args["logs"],
             logs=[monitor.DiagnosticsLogSettingsArgs(category_group="audit", enabled=True)],
-            opts=self._child,
+            opts=self._data,
+        )
+
+    def _create_lock(self, id_: Input[str]) -> None:
+        """What stands in a locked store cannot be deleted either, so it has the store's options."""
+        authorization.ManagementLockByScope(
+            f"{self._name}-lock",
+            scope=id_,
+            level=authorization.LockLevel.CAN_NOT_DELETE,
+            notes="Holds the keys of what the stack stores. To delete it on purpose, remove this lock first.",
+            opts=self._data,
         )
 
     def _finish(self) -> None:

@@ -23,8 +23,13 @@ KEY = "azure-native:keyvault:Key"
 ENDPOINT = "azure-native:network:PrivateEndpoint"
 NAMES = "azure-native:network:PrivateDnsZoneGroup"
 AUDIT = "azure-native:monitor:DiagnosticSetting"
+LOCK = "azure-native:authorization:ManagementLockByScope"
+IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
+ALLOWED = "azure-native:authorization:RoleAssignment"
 BY_HSM: dict[str, Any] = {"administrators": ("one", "two", "three"), "secrets": "kubernetes://loomstead/"}
 MAKES_IT = [
+    ("lock", LOCK, "level", "CanNotDelete"),
+    ("lock", LOCK, "scope", "keys-vault-id"),
     ("vault", VAULT, "location", "swedencentral"),
     ("vault", VAULT, "properties.enableRbacAuthorization", True),
     ("vault", VAULT, "properties.enablePurgeProtection", True),
@@ -144,6 +149,26 @@ def test_what_holds_keys_is_kept_when_the_stack_goes(graph: Graph) -> None:
     assert all(each.protect and each.retain_on_delete for each in holding)
 
 
+@pytest.mark.parametrize(
+    ("region", "other", "store", "kept"),
+    [
+        ("swedencentral", {}, VAULT, (IDENTITY, ALLOWED, AUDIT, LOCK)),
+        ("southeastasia", BY_HSM, HSM, (IDENTITY, AUDIT, LOCK)),
+    ],
+)
+def test_who_may_use_the_key_stays_with_what_it_encrypts_and_the_store_is_locked(
+    region: str, other: dict[str, Any], store: str, kept: tuple[str, ...]
+) -> None:
+    graph = built("sg-pdpa" if other else "eu-gdpr", region, **other)
+
+    (holding,) = graph.of(store)
+    for type_ in kept:
+        (found,) = graph.of(type_)
+        assert found.protect, type_
+        assert found.retain_on_delete, type_
+    assert graph.of(LOCK)[0].properties["scope"] == holding.id
+
+
 def test_no_secret_passes_through_pulumi(graph: Graph) -> None:
     assert graph.of("azure-native:keyvault:Secret") == []
     assert [each.name for each in graph.resources if each.secrets] == []
@@ -229,7 +254,7 @@ def test_in_an_own_vault_only_the_keys_are_made() -> None:
     graph = built(theirs=THEIRS, vault=OWN)
 
     conforms(graph, "loomstead:keys:Keys")
-    assert graph.of(VAULT) == []
+    assert graph.of(VAULT) == graph.of(LOCK) == []  # its lock is its owner's
     assert {(each.properties["resourceGroupName"], each.properties["vaultName"]) for each in graph.of(KEY)} == {
         ("security", "corp-keys")
     }
