@@ -5,7 +5,7 @@ raises: a model version under another date, a way it does not list, a region who
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from regions.catalogue import Catalogue, CatalogueModel, Country, Mode, Way
@@ -52,7 +52,7 @@ def serving(catalogue: Catalogue, provider: str, model: str, called: str, via: s
         model, called, via = _bedrock(catalogue, model, called, via)
     found = models.get(model)
     if found is None:
-        raise _unknown(f"{provider}: no model", model, models)
+        raise _unknown(f"{provider}: no model", model, _alike(models, model) if provider == BEDROCK else models)
     if via is None:
         via = _only_way(catalogue, provider, model, called)
     way = found.ways.get(via)
@@ -117,6 +117,14 @@ def _bedrock(catalogue: Catalogue, model: str, called: str, via: str | None) -> 
     if via not in (None, prefix):
         raise UnknownServing(f"{BEDROCK}: {model} is called by way {prefix!r}, not {via!r}")
     return rest, called, prefix
+
+
+def _alike(models: Mapping[str, CatalogueModel], model: str) -> Iterable[str]:
+    """Names to take for an unknown Bedrock id: with its prefix where it has one, so that no hint leads elsewhere."""
+    prefix = model.partition(".")[0]
+    if any(prefix in found.ways for found in models.values()):
+        return [f"{prefix}.{name}" for name, found in models.items() if prefix in found.ways]
+    return models
 
 
 def _from_arn(catalogue: Catalogue, arn: str, kinds: tuple[str, ...]) -> tuple[str, str, str]:

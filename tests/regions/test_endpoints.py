@@ -85,8 +85,14 @@ def test_an_arn_that_does_not_say_where_is_unknown(wrong: str, why: str) -> None
 
 
 def test_another_date_is_another_model() -> None:
-    assert f"did you mean {SONNET}?" in refusal("bedrock", "eu.anthropic.claude-sonnet-4-5-20250930-v1:0", "eu-west-1")
+    assert f"did you mean {SONNET}?" in refusal("bedrock", "anthropic.claude-sonnet-4-5-20250930-v1:0", "eu-west-1")
     assert "no model 'claude-sonnet-4-5@20250930'" in refusal("vertex", "claude-sonnet-4-5@20250930", "eu")
+
+
+@pytest.mark.parametrize("prefix", ["eu", "us", "global"])
+def test_the_nearest_name_stays_on_the_way_that_was_asked_for(prefix: str) -> None:
+    wrong = f"{prefix}.anthropic.claude-sonet-4-5-20250929-v1:0"
+    assert f"did you mean {prefix}.{SONNET}?" in refusal("bedrock", wrong, "eu-west-1")
 
 
 def test_a_deployments_sku_is_never_guessed() -> None:
@@ -162,12 +168,6 @@ def test_an_unknown_guardrail_profile_or_source_is_refused(profile: str, called:
         guardrail(CATALOGUE, profile, called)
 
 
-def test_servings_can_be_asked_for_by_provider_model_and_place() -> None:
-    found = list(servings(CATALOGUE, provider="bedrock", model=SONNET, called="eu-central-2"))
-    assert [one.via for one in found] == ["eu", "global"]
-    assert not list(servings(CATALOGUE, provider="vertex", model=SONNET))
-    assert {one.provider for one in servings(CATALOGUE, model="claude-opus-4-8")} == {
-        "azure-anthropic",
 @pytest.mark.parametrize(
     ("regimes", "called", "wants"),
     [
@@ -187,6 +187,12 @@ def test_what_is_called_is_in_the_partition_that_a_regime_wants(
     assert other_partition(CATALOGUE, regimes, called) == wants
 
 
+def test_servings_can_be_asked_for_by_provider_model_and_place() -> None:
+    found = list(servings(CATALOGUE, provider="bedrock", model=SONNET, called="eu-central-2"))
+    assert [one.via for one in found] == ["eu", "global"]
+    assert not list(servings(CATALOGUE, provider="vertex", model=SONNET))
+    assert {one.provider for one in servings(CATALOGUE, model="claude-opus-4-8")} == {
+        "azure-anthropic",
         "vertex",
         "anthropic",
     }
