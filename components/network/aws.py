@@ -90,13 +90,21 @@ class AwsNetwork(Network):
         plan.checked_own(own)
         described = aws.ec2.get_vpc_output(id=vpc, opts=self._asked)
         looked = {role: [aws.ec2.get_subnet_output(id=id_, opts=self._asked) for id_ in own[role]] for role in ROLES}
-        fit = Output.all(described, looked).apply(lambda told: _fit(told[0], told[1]))
+        tables = {id_: self._tables(vpc, "association.subnet-id", id_) for role in ROLES for id_ in own[role]}
+        open_tables = self._tables(vpc, "route.gateway-id", "igw-*")
+        fit = Output.all(described, looked, tables, open_tables).apply(lambda told: _fit(*told))
         return Ground(
             id=fit,
             subnets={role: fit.apply(lambda _, role=role: own[role]) for role in ROLES},
             blocks=[subnet.cidr_block for subnet in looked["workloads"]],
             storage=None,
         )
+
+    def _tables(self, vpc: str, by: str, value: str) -> Output[list[str]]:
+        """Ids of the VPC's route tables that a filter of AWS's finds."""
+        return aws.ec2.get_route_tables_output(
+            vpc_id=vpc, filters=[{"name": by, "values": [value]}], opts=self._asked
+        ).ids
 
     def _create_groups(self) -> None:
         """The tools get no way out here: the databases let them to the replica, and no group holds back the VPC's
@@ -172,14 +180,20 @@ class AwsNetwork(Network):
             )
 
 
-def _fit(vpc: aws.ec2.GetVpcResult, subnets: dict[str, list[aws.ec2.GetSubnetResult]]) -> str:
+def _fit(
+    vpc: aws.ec2.GetVpcResult,
+    subnets: dict[str, list[aws.ec2.GetSubnetResult]],
+    tables: dict[str, list[str]],
+    open_tables: list[str],
+) -> str:
     """The id of the VPC; raises ``AwsNetworkError`` with all that it lacks."""
     found = {
         role: [
-            plan.Found(each.id, each.vpc_id, each.availability_zone, each.map_public_ip_on_launch) for each in described
+            plan.Found(each.id, each.vpc_id, each.availability_zone, each.map_public_ip_on_launch, tables[each.id])
+            for each in described
         ]
         for role, described in subnets.items()
     }
-    if wrong := plan.unfit(vpc.id, vpc.enable_dns_support and vpc.enable_dns_hostnames, found):
+    if wrong := plan.unfit(vpc.id, vpc.enable_dns_support and vpc.enable_dns_hostnames, found, open_tables):
         raise plan.AwsNetworkError("; ".join(wrong))
     return vpc.id

@@ -55,12 +55,14 @@ class Addresses(NamedTuple):
 
 
 class Found(NamedTuple):
-    """An own subnet as AWS describes it. ``public``: machines get a public address there."""
+    """An own subnet as AWS describes it. ``public``: machines get a public address there. ``tables``: ids of the route
+    tables that are its own; without one it follows the VPC's main table, whatever somebody adds to that."""
 
     id: str
     vpc: str
     zone: str
     public: bool
+    tables: Collection[str]
 
 
 def checked_zones(zones: Sequence[str], region: str) -> tuple[str, ...]:
@@ -168,12 +170,20 @@ def checked_own(subnets: Mapping[str, Sequence[str]]) -> None:
         raise AwsNetworkError(f"{', '.join(twice)}: expected each subnet in one role, as the replica's are a boundary")
 
 
-def unfit(vpc: str, dns: bool, found: Mapping[str, Sequence[Found]]) -> list[str]:
-    """What an own VPC lacks, as AWS describes it; nothing: it can be used. ``dns``: support and host names are on."""
+def unfit(vpc: str, dns: bool, found: Mapping[str, Sequence[Found]], open_tables: Collection[str]) -> list[str]:
+    """What an own VPC lacks, as AWS describes it; nothing: it can be used. ``dns``: support and host names are on.
+    ``open_tables``: ids of the route tables that lead to an internet gateway; other ways out are the VPC's own affair.
+    """
     wrong = [] if dns else [f"{vpc}: switch on DNS support and DNS host names; private endpoints need them"]
     for role, subnets in found.items():
         wrong += [f"{each.id} ({role}) is in {each.vpc}, not in {vpc}" for each in subnets if each.vpc != vpc]
         wrong += [f"{each.id} ({role}) gives public addresses; switch that off" for each in subnets if each.public]
+        wrong += [f"{each.id} ({role}) has no route table; give it one" for each in subnets if not each.tables]
+        wrong += [
+            f"{each.id} ({role}) has a route to an internet gateway; give it a table without"
+            for each in subnets
+            if not set(open_tables).isdisjoint(each.tables)
+        ]
         if len({each.zone for each in subnets}) < 2:
             wrong.append(f"{role}: its subnets are in one zone; take two at least")
     return wrong

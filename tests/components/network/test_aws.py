@@ -162,11 +162,22 @@ def network(
     return record(program, calls={**aws_calls(region), **described(region)}, answers=filled_in, preview=preview)
 
 
-def described(region: str, dns: bool = True, public: bool = False) -> dict[str, Any]:
-    """What AWS says of an own VPC."""
+def described(
+    region: str, dns: bool = True, public: bool = False, tables: bool = True, leads_out: str = "rtb-other"
+) -> dict[str, Any]:
+    """What AWS says of an own VPC. ``leads_out``: the route table with a route to an internet gateway."""
+
+    def route_tables(asked: Mapping[str, Any]) -> dict[str, Any]:
+        (wanted,) = asked["filters"]
+        (value,) = wanted["values"]
+        own = [f"rtb-{value}"] if tables else []
+        found = {"association.subnet-id": own, "route.gateway-id": [leads_out] if value == "igw-*" else []}
+        return {"id": "r", "vpcId": asked["vpcId"], "ids": found[wanted["name"]]}
+
     vpc = {"id": "vpc-1", "enableDnsSupport": True, "enableDnsHostnames": dns, "cidrBlock": "10.9.0.0/16"}
     return {
         "aws:ec2/getVpc:getVpc": vpc,
+        "aws:ec2/getRouteTables:getRouteTables": route_tables,
         "aws:ec2/getSubnet:getSubnet": lambda asked: {
             "id": asked["id"],
             "vpcId": "vpc-1",
@@ -367,9 +378,17 @@ def test_what_cannot_be_is_refused_before_anything_is_made(own: Mapping[str, Any
         network(own=own)
 
 
-@pytest.mark.parametrize(("lack", "told"), [({"dns": False}, "switch on DNS"), ({"public": True}, "public addresses")])
+@pytest.mark.parametrize(
+    ("lack", "told"),
+    [
+        ({"dns": False}, "switch on DNS"),
+        ({"public": True}, "public addresses"),
+        ({"tables": False}, r"subnet-replica-1 \(replica\) has no route table"),
+        ({"leads_out": "rtb-subnet-replica-2"}, r"^subnet-replica-2 \(replica\) has a route to an internet gateway"),
+    ],
+)
 def test_an_own_vpc_that_lacks_something_gets_nothing(
-    lack: dict[str, bool], told: str, monkeypatch: pytest.MonkeyPatch
+    lack: dict[str, Any], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = described("eu-central-1", **lack)
     monkeypatch.setattr(f"{__name__}.described", lambda region: answers)

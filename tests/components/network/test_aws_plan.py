@@ -126,13 +126,15 @@ def test_own_subnets_have_one_role_each_and_two_at_least() -> None:
 
 
 def test_all_that_an_own_vpc_lacks_is_told_together() -> None:
-    good = [Found("s1", "vpc-1", "z1", public=False), Found("s2", "vpc-1", "z2", public=False)]
-    bad = [Found("s3", "vpc-2", "z1", public=False), Found("s4", "vpc-1", "z1", public=True)]
+    good = [Found("s1", "vpc-1", "z1", False, ["t1"]), Found("s2", "vpc-1", "z2", False, ["t1"])]
+    bad = [Found("s3", "vpc-2", "z1", False, []), Found("s4", "vpc-1", "z1", True, ["t2"])]
 
-    assert plan.unfit("vpc-1", True, {"primary": good}) == []
-    assert plan.unfit("vpc-1", False, {"primary": good, "replica": bad}) == [
+    assert plan.unfit("vpc-1", True, {"primary": good}, ["t2"]) == []
+    assert plan.unfit("vpc-1", False, {"primary": good, "replica": bad}, ["t2"]) == [
         "vpc-1: switch on DNS support and DNS host names; private endpoints need them",
         "s3 (replica) is in vpc-2, not in vpc-1",
         "s4 (replica) gives public addresses; switch that off",
+        "s3 (replica) has no route table; give it one",
+        "s4 (replica) has a route to an internet gateway; give it a table without",
         "replica: its subnets are in one zone; take two at least",
     ]
