@@ -7,6 +7,7 @@ key may stand once, and anchors, tags and second documents are refused. What is 
 
 import json
 import re
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -85,12 +86,16 @@ class Document:
     def read(cls, path: Path, error: type[DocumentError] = DocumentError) -> "Document":
         """The document in a file; raises ``error`` when it is not there or is no YAML."""
         try:
+            if not _ends(path):
+                raise error([f"{path}: expected a regular file, got a pipe, socket or device"])
             text = path.read_text(encoding="utf-8")
         except OSError as cause:
             raise error([f"{path}: expected a readable file: {cause.strerror}"]) from cause
         except UnicodeDecodeError as cause:
             line = cause.object[: cause.start].count(b"\n") + 1
-            raise error([_no_yaml(str(path), line, f"expected UTF-8 text: byte {cause.start} is not")]) from cause
+            raise error(
+                [_no_yaml(str(path), line, f"expected UTF-8 text: byte {cause.start} is not; save the file as UTF-8")]
+            ) from cause
         return cls.parse(text, str(path), error)
 
     @classmethod
@@ -171,6 +176,13 @@ class Document:
 def shown(place: Place) -> str:
     """``a.b[0].c``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+
+
+def _ends(path: Path) -> bool:
+    """Reading comes to an end: of ``/dev/stdin`` and the shell's ``<(…)`` the caller sees to it. Raises ``OSError``."""
+    mode = path.stat().st_mode
+    handed_over = path == Path("/dev/stdin") or path.parent == Path("/dev/fd")
+    return handed_over or stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def _no_yaml(name: str, line: int, problem: str) -> Mistake:

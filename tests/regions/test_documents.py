@@ -1,5 +1,6 @@
 """What people write is read strictly, and told back with line, key and expectation."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -238,12 +239,29 @@ def test_deep_nesting_is_refused_before_it_exhausts_the_stack(text: str) -> None
 
 def test_an_unreadable_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9")
-    with pytest.raises(Wrong, match=r"latin\.yaml:1: expected UTF-8 text: byte 9"):
+    with pytest.raises(Wrong, match=r"latin\.yaml:1: expected UTF-8 text: byte 9 is not; save the file as UTF-8"):
         Document.read(tmp_path / "latin.yaml", Wrong)
     with pytest.raises(Wrong, match=r"none\.yaml: expected a readable file: No such file"):
         Document.read(tmp_path / "none.yaml", Wrong)
     with pytest.raises(Wrong, match="expected a readable file: Is a directory"):
         Document.read(tmp_path, Wrong)
+
+
+def test_what_may_never_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "pipe.yaml", Path("/dev/zero")):
+        with pytest.raises(Wrong, match=f"{path}: expected a regular file, got a pipe, socket or device"):
+            Document.read(path, Wrong)
+
+
+def test_a_pipe_that_the_caller_hands_over_is_read() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"colour: red\n")
+    os.close(writing)
+    try:
+        assert Document.read(Path(f"/dev/fd/{reading}")).value == {"colour": "red"}
+    finally:
+        os.close(reading)
 
 
 YAMLISH = st.lists(
