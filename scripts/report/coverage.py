@@ -11,8 +11,9 @@ NOT_COVERED: Mapping[str, str] = {
         "another tool or by the provider is not seen."
     ),
     "The resources of the deployment": (
-        "Which buckets, databases, networks and keys a deployment creates, and how each is set, is checked on the "
-        "deployment plan. That check comes with the plan and is not part of this one."
+        "Which buckets, databases, networks and keys a deployment creates, and how each is set, is not in a "
+        "stack file and not part of this check. `loomstead review --graph` checks it in a `pulumi` export or preview, "
+        "and the policy pack in each `pulumi up` that has it."
     ),
     "Subprocessors": (
         "Whom a provider hires for its service, and where those stand, is in the provider's own list and contract."

@@ -99,7 +99,7 @@ def _replace(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def verify_evidence(folder: Path, public_jwk: Mapping[str, Any]) -> tuple[EvidenceList, list[str]]:
-    """The list, and one line for each file that is changed, missing or was added.
+    """The list, and one line for each file or empty folder that is changed, missing or was added.
 
     Raises ``EvidenceError`` where the list itself cannot be trusted.
     """
@@ -117,7 +117,7 @@ def verify_evidence(folder: Path, public_jwk: Mapping[str, Any]) -> tuple[Eviden
 
 
 def _differences(folder: Path, listed: EvidenceList) -> Iterator[str]:
-    there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
+    there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not _holds_others(path)}
     for known in listed.files:
         path = there.pop(known.path, None)
         if path is None:
@@ -125,6 +125,11 @@ def _differences(folder: Path, listed: EvidenceList) -> Iterator[str]:
         elif not _is_as_listed(path, known):
             yield f"changed: {known.path}"
     yield from (f"added: {name}" for name in sorted(there.keys() - {LIST, SEAL}))
+
+
+def _holds_others(path: Path) -> bool:
+    """What it holds is told instead of it; a link to a folder is told itself."""
+    return path.is_dir() and not path.is_symlink() and any(path.iterdir())
 
 
 def _is_as_listed(path: Path, known: Listed) -> bool:

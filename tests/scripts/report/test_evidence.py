@@ -74,7 +74,9 @@ def test_its_files_say_what_the_review_saw(tmp_path: Path, folder: Path) -> None
     assert catalogue["digest"] == CATALOGUE.digest
     assert catalogue["sources"]["langfuse-regions"]["confidence"] == "verified"
     assert json.loads((folder / "residency-map.json").read_bytes())["keys"] == "provider"
-    assert "not legal advice" in (folder / "NOT-COVERED.md").read_text()
+    uncovered = (folder / "NOT-COVERED.md").read_text()
+    assert "not legal advice" in uncovered
+    assert "`loomstead review --graph`" in uncovered
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -93,11 +95,15 @@ def test_missing_and_added_files_are_named(folder: Path) -> None:
     (folder / "catalogue.json").unlink()
     os.mkfifo(folder / "catalogue.json")
     (folder / ".hidden").write_text("")
+    (folder / "empty").mkdir()
+    (folder / "link").symlink_to(folder.parent, target_is_directory=True)
     assert verify_evidence(folder, PUBLIC)[1] == [
         "changed: boundary.json",
         "changed: catalogue.json",
         "missing: findings.json",
         "added: .hidden",
+        "added: empty",
+        "added: link",
         "added: more/note.txt",
     ]
 
