@@ -14,7 +14,8 @@ from components.naming import REPOSITORY, stack_home
 from components.review import review
 from regions.catalogue import load_catalogue
 from scripts.cli.failure import CommandError
-from scripts.cli.output import console, plain
+from scripts.cli.output import console
+from scripts.cli.plain import plain
 from scripts.cli.review import stack_files
 from scripts.report.evidence import EvidenceError, EvidenceList, verify_evidence, write_evidence
 from scripts.report.seal import ALGORITHM, SealError, read_key

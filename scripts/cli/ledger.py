@@ -17,8 +17,9 @@ from runtime.ledger.source import export
 from runtime.ledger.verify import Report, Trust, verify, verify_export
 from scripts.cli.failure import CommandError
 from scripts.cli.options import Stack
-from scripts.cli.output import console, plain
+from scripts.cli.output import console
 from scripts.cli.place import DEFAULT_STACK, Place
+from scripts.cli.plain import plain
 
 ROLE = "auditor"
 FAILED = 3

@@ -2,13 +2,14 @@
 
 import os
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from scripts.cli.plain import plain
 
 PIPED_COLUMNS = 200
 """Width of what no terminal shows: ids stay whole there."""
@@ -21,12 +22,6 @@ def _console(*, stderr: bool = False) -> Console:
 
 console = _console()
 errors = _console(stderr=True)
-
-
-def plain(text: Any) -> str:
-    """The text with every control and invisible character spelled out: mails and answers are written by strangers."""
-    lines = str(text).replace("\r\n", "\n")
-    return "".join(char if char == "\n" or _visible(char) else ascii(char)[1:-1] for char in lines)
 
 
 def print_error(message: str) -> None:
@@ -48,7 +43,3 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], styles: d
 def print_json(value: Any) -> None:
     """One JSON document, coloured on a terminal."""
     console.print_json(data=value)
-
-
-def _visible(char: str) -> bool:
-    return unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

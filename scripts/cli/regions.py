@@ -10,7 +10,8 @@ import typer
 from pydantic_core import to_jsonable_python
 
 from regions.catalogue import load_catalogue, read_catalogue
-from scripts.cli.output import console, plain
+from scripts.cli.output import console
+from scripts.cli.plain import plain
 from scripts.cli.review import stack_files
 from scripts.report.catalogue_diff import Change, Moved, StackChange, as_json, fact_changes, stack_change
 

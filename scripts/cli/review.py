@@ -24,6 +24,7 @@ from regions.expectations import nearest
 from regions.findings import Finding, Waiver, lapse
 from regions.residency import Purpose
 from scripts.cli.failure import CommandError
+from scripts.cli.plain import plain_line
 
 NOT_LEGAL_ADVICE = "Not legal advice."
 FINDINGS = 2
@@ -85,7 +86,7 @@ def _with_graph(
 
 def as_text(reviews: Sequence[StackReview], catalogue: Catalogue, on: date) -> str:
     """By stack, then by rule; the line is that in the stack file."""
-    lines = [line for one in reviews for line in _stack_lines(one, on)]
+    lines = [plain_line(line) for one in reviews for line in _stack_lines(one, on)]
     newest = max(source.as_of for source in catalogue.sources.values())
     counts = _summary(reviews)
     return "\n".join(
@@ -155,7 +156,7 @@ def stack_files(names: Sequence[str]) -> list[Path]:
     }
     paths = [shipped.get(name, Path(name)) for name in names] or list(shipped.values())
     for path in paths:
-        if not path.exists():
+        if not os.access(path, os.F_OK):  # Path.exists raises where a name is too long
             raise CommandError(f"There is no stack {str(path)!r}, and no such file. Stacks here: {', '.join(shipped)}.")
     return [min((path, Path(os.path.relpath(path))), key=lambda one: len(str(one))) for path in paths]
 
@@ -175,7 +176,10 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(text.rstrip("\n") + "\n")
     else:
-        output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        try:
+            output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        except OSError as error:
+            raise CommandError(f"{output} cannot be written: {error.strerror}. Name another --output.") from error
 
 
 def _stack_lines(one: StackReview, on: date) -> Iterator[str]:
@@ -196,7 +200,8 @@ def _stack_lines(one: StackReview, on: date) -> Iterator[str]:
 
 def _waiver(waiver: Waiver, on: date) -> str:
     holds = lapse(waiver.expires, on) or f"until {waiver.expires}"
-    return f"{waiver.rule} at {waiver.resource}: approved by {waiver.approver}, {holds}: {waiver.reason}"
+    reason = " ".join(waiver.reason.split())
+    return f"{waiver.rule} at {waiver.resource}: approved by {waiver.approver}, {holds}: {reason}"
 
 
 def _summary(reviews: Sequence[StackReview]) -> dict[str, Any]:

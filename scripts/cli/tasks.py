@@ -14,8 +14,9 @@ from runtime.tasks.states import FINAL, State
 from scripts.cli.api import Api
 from scripts.cli.failure import CommandError
 from scripts.cli.options import AsJson, Stack
-from scripts.cli.output import console, plain, print_json, print_table
+from scripts.cli.output import console, print_json, print_table
 from scripts.cli.place import DEFAULT_STACK, Place
+from scripts.cli.plain import plain
 from scripts.cli.pulumi import INTERRUPTED
 from scripts.cli.trace import STATE_STYLES, Story, arguments
 

@@ -17,7 +17,7 @@ from rich.text import Text
 from runtime.ledger.record import Kind
 from runtime.ledger.trace import ContentState
 from runtime.tasks.states import State
-from scripts.cli.output import plain
+from scripts.cli.plain import plain
 
 Record = Mapping[str, Any]
 """As ``GET /tasks/{txn}/trace`` gives it: ``runtime.ledger.trace.TraceRecord``."""

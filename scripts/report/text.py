@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from regions.catalogue import Country
-from scripts.cli.output import plain
+from scripts.cli.plain import plain
 
 NAMED = 3
 """Countries that are written with their names; more are told by their codes."""

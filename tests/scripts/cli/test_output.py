@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.cli.output import plain
+from scripts.cli.plain import plain
 
 
 def printed(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

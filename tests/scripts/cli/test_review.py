@@ -102,6 +102,37 @@ def test_what_is_not_there_is_an_error_of_the_tool_and_no_finding(tmp_path: Path
     assert done.stderr.startswith("error: There is no stack 'nowhere'")
     assert "Stacks here: local" in done.stderr
     assert started(tmp_path).returncode == 1
+    assert started("n" * 5000).stderr.startswith("error: There is no stack")
+
+
+def test_an_output_that_cannot_be_written_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = started("local", "--output", tmp_path / "file" / "x")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: {tmp_path}/file/x cannot be written: Not a directory. Name another --output.\n"
+
+
+def test_a_pipe_is_refused_and_standard_input_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.yaml")
+    done = started(tmp_path / "fifo.yaml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "expected a regular file, got a pipe" in done.stderr
+    local = (REPOSITORY / "stacks" / "Pulumi.local.yaml").read_text()
+    piped = [LOOMSTEAD, "review", "/dev/stdin"]
+    assert subprocess.run(piped, input=local, capture_output=True, text=True, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("written", [r"\e[2J\a", r"\0", r"\u202e", r"\x9b2J", r"\nclean"])
+def test_nothing_that_a_terminal_obeys_comes_from_a_stack_file(written: str, tmp_path: Path) -> None:
+    file = tmp_path / "a\x1b[31m\nb.yaml"
+    waived, unknown = WAIVED.read_text().replace("cpo@example.ca", f'"cpo{written}"'), f'    "evil{written}": 1\n'
+    for text, told, code in ((waived, "approved by cpo\\", 0), (waived + unknown, "evil\\", 2)):
+        file.write_text(text)
+        done = review(file, "--on", ON)
+        assert done.exit_code == code
+        assert all(char.isprintable() or char == "\n" for char in done.output)
+        assert told in done.output
+        assert r"a\x1b[31m\nb.yaml" in done.output
 
 
 def test_every_rule_is_explained() -> None:
