@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from typing import Any
-from urllib.parse import urlsplit
 
 from regions.catalogue import Country
 from regions.endpoints import UnknownServing, guardrail, serving
+from regions.hosts import host_of
 from regions.residency import Purpose
 from regions.rules.rule import UNSET, Breach, Check, Follows, Plan, Resource, is_one_of, values_at
 
@@ -227,14 +227,6 @@ def _processed(subject: str, countries: tuple[Country, ...], plan: Plan) -> Iter
     breach = plan.outside(subject, Purpose.PROCESS, countries)
     if breach is not None:
         yield breach
-
-
-def host_of(text: str) -> str | None:
-    """The host of a URL, or of a text that is a host; ``None`` where it has none."""
-    try:
-        return urlsplit(text if "//" in text else f"//{text}").hostname
-    except ValueError:
-        return None
 
 
 def host_declared(purpose: Purpose, *, unset: str | None = None) -> Check:

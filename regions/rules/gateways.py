@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from regions.endpoints import UnknownServing, serving
+from regions.hosts import host_of
 from regions.residency import Purpose
 from regions.rules.azure.models import deployed
 from regions.rules.azure.places import named
-from regions.rules.clauses import host_of
 from regions.rules.rule import Breach, Plan
 
 _TELEMETRY = re.compile(

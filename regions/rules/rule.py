@@ -25,12 +25,15 @@ from regions.residency import Purpose
 class _Mark(Enum):
     UNKNOWN = "not known before the cloud answers"
     UNSET = "unset"
+    EMPTY = "an empty list"
 
 
 UNKNOWN: Final = _Mark.UNKNOWN
 """Stands in ``properties`` for an output that a preview does not know."""
 UNSET: Final = _Mark.UNSET
-"""What a clause sees where the property is absent."""
+"""What a clause sees where the property is absent, or a list on its way has no items."""
+EMPTY: Final = _Mark.EMPTY
+"""Stands for the items of an empty list: no check sees it. At an adopted resource it says that there are none."""
 
 
 LONGEST_VALUE: Final = 200
@@ -176,7 +179,7 @@ class Clause:
             return ("its value is not known before the cloud answers, so nothing allows it",)
         if value is UNSET and resource.adopted and not self.own:
             return ("it is unset, and what the cloud has at an adopted resource is not known",)
-        return self.check(value, resource, plan)
+        return self.check(UNSET if value is EMPTY else value, resource, plan)
 
 
 @dataclass(frozen=True)
@@ -242,7 +245,7 @@ def is_one_of(type_: str, patterns: tuple[str, ...]) -> bool:
 def values_at(properties: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
     """Each value under a path, with its own path; ``UNSET`` once where the property is absent or null.
 
-    An empty list has no items: nothing is wrong with what is not there. What has no members where the path wants some
+    ``EMPTY`` once for a list without items, which clouds take as unset. What has no members where the path wants some
     is ``UNKNOWN``.
     """
     yield from _walk(properties, path.split(".") if path else [], "")
@@ -264,6 +267,8 @@ def _walk(value: Any, parts: list[str], place: str) -> Iterator[tuple[str, Any]]
         yield from _walk(inner, parts[1:], here)
     else:
         items = inner if isinstance(inner, list | tuple) else [inner]
+        if not items:
+            yield ".".join((here, *parts[1:])), EMPTY
         for index, item in enumerate(items):
             yield from _walk(item, parts[1:], f"{here}[{index}]")
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from regions.findings import Severity
+from regions.hosts import host_of
 from regions.residency import Purpose
-from regions.rules.clauses import host_declared, host_of, outside, stands_within
+from regions.rules.clauses import host_declared, outside, stands_within
 from regions.rules.rule import UNKNOWN, UNSET, Breach, Check, Clause, Plan, Resource, ResourceRule
 
 _AWS_HOST = re.compile(r"(^|\.)(amazonaws\.com|amazonaws\.com\.cn|amazonaws\.eu|api\.aws|on\.aws)$")

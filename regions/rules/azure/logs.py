@@ -7,7 +7,7 @@ from regions.findings import Severity
 from regions.residency import Purpose
 from regions.rules.azure.places import refers_within, stands_within
 from regions.rules.clauses import absent, exists
-from regions.rules.rule import UNSET, Breach, Clause, Plan, Resource, ResourceRule, values_at
+from regions.rules.rule import EMPTY, UNSET, Breach, Clause, Plan, Resource, ResourceRule, values_at
 
 _WORKSPACE = "azure-native:operationalinsights:Workspace"
 _METRICS = "azure-native:monitor:AzureMonitorWorkspace"
@@ -44,7 +44,7 @@ def _agent_within(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach
 def _metrics_collected(value: Any, resource: Resource, plan: Plan) -> Iterator[str]:
     """Where a cluster's metrics go is said by a data collection rule, which is judged itself."""
     collected = any(
-        value is not UNSET
+        value not in (UNSET, EMPTY)
         for rule in plan.resources
         if rule.type == _COLLECTION
         for _, value in values_at(rule.properties, "destinations.monitoringAccounts[].accountResourceId")

@@ -5,7 +5,7 @@ from typing import Any
 
 from regions.findings import Severity
 from regions.residency import Purpose
-from regions.rules.clauses import absent, exists, one_of, outside, within
+from regions.rules.clauses import absent, exists, one_of, outside, says, within
 from regions.rules.gcp.places import copied_within, named, place
 from regions.rules.rule import UNSET, Breach, Clause, Plan, Resource, ResourceRule
 
@@ -155,7 +155,11 @@ RULES: tuple[ResourceRule, ...] = (
                 "storageLocation.policy",
                 one_of(("LOCAL_REGION", "SPECIFIC_LOCATIONS"), "it goes to the nearest multi-region", unset=_NEAREST),
             ),
-            Clause("storageLocation.locations[].name", within(Purpose.BACKUP)),
+            Clause(
+                "storageLocation.locations[].name",
+                within(Purpose.BACKUP, unset="it names no location"),
+                unless=says("storageLocation.policy", "LOCAL_REGION", "NEAREST_MULTI_REGION", UNSET),
+            ),
         ),
         whole=_without_settings,
     ),

@@ -5,7 +5,7 @@ from typing import Any
 
 from regions.residency import Purpose
 from regions.rules.clauses import outside, region_name
-from regions.rules.rule import UNKNOWN, UNSET, Breach, Check, Plan, Resource, values_at
+from regions.rules.rule import UNSET, Breach, Check, Plan, Resource, values_at
 
 _PLACES = ("location", "region", "zone")
 
@@ -62,7 +62,7 @@ def stored_within(resource: Resource, plan: Plan, purpose: Purpose, target: Reso
         if target is None
         else [value for _, value in values_at(target.properties, _STORED.get(target.type, "location"))]
     )
-    if not said or UNKNOWN in said or UNSET in said:
+    if not all(isinstance(value, str) for value in said) or not said:
         yield "it leads to no resource of this plan whose location is known"
         return
     for where in said:

@@ -7,7 +7,7 @@ import pytest
 from regions.findings import Severity
 from regions.residency import Purpose
 from regions.rules.clauses import absent, exists, one_of, within
-from regions.rules.rule import LONGEST_VALUE, UNKNOWN, UNSET, Clause, Resource, ResourceRule, values_at
+from regions.rules.rule import EMPTY, LONGEST_VALUE, UNKNOWN, UNSET, Clause, Resource, ResourceRule, values_at
 from tests.fixtures.resources import plan
 
 HOME = "eu-central-1"
@@ -39,7 +39,8 @@ def table(**properties: object) -> Resource:
         ({}, "a.b", [("a.b", UNSET)]),
         ({"a": [{"b": 1}, {}]}, "a[].b", [("a[0].b", 1), ("a[1].b", UNSET)]),
         ({"a": [1, 2]}, "a[]", [("a[0]", 1), ("a[1]", 2)]),
-        ({"a": []}, "a[].b", []),
+        ({"a": []}, "a[].b", [("a.b", EMPTY)]),
+        ({"a": [{"b": []}, {"b": [1]}]}, "a[].b[]", [("a[0].b", EMPTY), ("a[1].b[0]", 1)]),
         ({}, "a[].b", [("a.b", UNSET)]),
         ({"a": {"b": 1}}, "a[].b", [("a[0].b", 1)]),
         ({"a": UNKNOWN}, "a[].b", [("a", UNKNOWN)]),
@@ -62,6 +63,15 @@ def test_what_an_adopted_resource_does_not_say_is_a_finding() -> None:
     assert found(judge, table()) == []
     assert found(judge, replace(table(), adopted=True)) == [("a", UNSET.value)]
     assert found(judge, replace(table(a=[]), adopted=True)) == []
+
+
+def test_an_empty_list_is_judged_as_unset_and_says_that_an_adopted_resource_has_none() -> None:
+    place = Clause("places[]", within(Purpose.REST, unset="the provider's choice"))
+    assert found(rule(place), table(places=[])) == [("places", EMPTY.value)]
+    assert found(rule(place), replace(table(places=[]), adopted=True)) == [("places", EMPTY.value)]
+    replica = Clause("replicas[].regionName", within(Purpose.REST))
+    assert found(rule(replica), table(replicas=[])) == []
+    assert found(rule(replica), replace(table(replicas=[]), adopted=True)) == []
 
 
 def test_what_the_sdk_means_by_unset_holds_for_an_adopted_resource_too() -> None:

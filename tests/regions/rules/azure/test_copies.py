@@ -57,6 +57,13 @@ CASES = [
         "Z15", "nobody says how", BACKUPS, {"location": "southeastasia"}, "properties.storageSettings[].type"
     ),
     SINGAPORE.case(
+        "Z15",
+        "no storage said",
+        BACKUPS,
+        {"location": "southeastasia", "properties": {"storageSettings": []}},
+        "properties.storageSettings.type",
+    ),
+    SINGAPORE.case(
         "Z15", "restored in Hong Kong", BACKUPS, backups(SINGAPORE, "ZoneRedundant", **restore("Enabled")), STATE
     ),
     SINGAPORE.case(

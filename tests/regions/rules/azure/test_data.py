@@ -157,6 +157,7 @@ CASES = [
         },
     ),
     IRELAND.case("Z12", "backups in the Netherlands by default", COSMOS, periodic(None)),
+    IRELAND.case("Z12", "in no place said", COSMOS, periodic("Zone") | {"locations": []}, "locations.locationName"),
     IRELAND.case(
         "Z12",
         "second location outside",

@@ -164,6 +164,7 @@ CASES = [
             ("inside", {"storageLocations": ["europe-west3"]}, ()),
             ("in a multi-region", {"storageLocations": ["eu"]}, ("storageLocations[0]",)),
             ("in the nearest multi-region, by default", {}, ("storageLocations",)),
+            ("in no place said", {"storageLocations": []}, ("storageLocations",)),
         )
     ),
     FRANKFURT.case("G09", "inside", SCHEDULE, scheduled(storageLocations="europe-west3")),
@@ -178,12 +179,16 @@ CASES = [
     FRANKFURT.case(
         "G10", "in the nearest multi-region", SETTINGS, settled("NEAREST_MULTI_REGION"), "storageLocation.policy"
     ),
+    FRANKFURT.case(
+        "G10", "in places not said", SETTINGS, settled("SPECIFIC_LOCATIONS"), "storageLocation.locations.name"
+    ),
     FRANKFURT.case("G10", "nothing said", SETTINGS, {}, "storageLocation.policy"),
     FRANKFURT.case("G13", "inside", DATASET, {"datasetId": "d", "location": "europe-west3"}),
     FRANKFURT.case("G13", "in the US, by default", DATASET, {"datasetId": "d"}, "location"),
     FRANKFURT.case("G13", "in the EU", DATASET, {"datasetId": "d", "location": "EU"}, "location"),
     FRANKFURT.case("G14", "inside", TOPIC, topic("europe-west3", enforceInTransit=True)),
     FRANKFURT.case("G14", "by publisher", TOPIC, {}, f"{PERSISTED}[]", IN_TRANSIT),
+    FRANKFURT.case("G14", "in no region said", TOPIC, topic(enforceInTransit=True), PERSISTED),
     FRANKFURT.case("G14", "outside", TOPIC, topic("us-east1", enforceInTransit=True), f"{PERSISTED}[0]"),
     FRANKFURT.case("G14", "passing others", TOPIC, topic("europe-west3", enforceInTransit=False), IN_TRANSIT),
     FRANKFURT.case("G17", "documents inside", FIRESTORE, {"locationId": "europe-west3"}),

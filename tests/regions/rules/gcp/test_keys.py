@@ -21,6 +21,7 @@ def replicated(*locations: Any) -> dict[str, Any]:
 
 CASES = [
     FRANKFURT.case("G03", "automatically", SECRET, {"replication": {"auto": {}}}, f"{REPLICAS}[].location"),
+    FRANKFURT.case("G03", "nowhere said", SECRET, replicated(), f"{REPLICAS}.location"),
     FRANKFURT.case("G03", "inside", SECRET, replicated("europe-west3", "europe-west1")),
     FRANKFURT.case("G03", "outside", SECRET, replicated("europe-west3", "europe-west2"), f"{REPLICAS}[1].location"),
     FRANKFURT.case("G03", "known to the cloud only", SECRET, replicated(UNKNOWN), f"{REPLICAS}[0].location"),
