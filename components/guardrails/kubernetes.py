@@ -106,16 +106,17 @@ class KubernetesGuardrails(Guardrails):
 
 
 def _images(registries: Sequence[str]) -> _Check:
-    """An image can be changed at a pod that runs, so updates count too."""
+    """An image can be changed at a pod that runs, so updates count too. One can be a volume as well."""
     wrong = [registry for registry in registries if not _REGISTRY.fullmatch(registry)]
     if wrong or not registries:
         raise ValueError(f"registries: expected as registry.example or registry.example/team, got {wrong or 'none'}")
-    images = " + ".join(f"object.spec.?{kind}.orValue([]).map(c, c.image)" for kind in _CONTAINERS)
+    run = [f"object.spec.?{kind}.orValue([]).map(c, c.image)" for kind in _CONTAINERS]
+    mounted = 'object.spec.?volumes.orValue([]).filter(v, has(v.image)).map(v, v.image.?reference.orValue(""))'
     allowed = json.dumps([f"{registry}/" for registry in sorted(registries)])
     return _Check(
         "images",
         ("CREATE", "UPDATE"),
-        {"images": images, "registries": allowed},
+        {"images": " + ".join([*run, mounted]), "registries": allowed},
         {
             "variables.images.all(image, variables.registries.exists(registry, image.startsWith(registry)))": (
                 f"images come from {', '.join(sorted(registries))} alone: push this one there"

@@ -106,7 +106,7 @@ def test_a_pod_that_keeps_to_the_rules_is_let_in(guarded: Cluster) -> None:
     assert guarded.refusal(pod()) is None
     other = f"mirror.internal/team/valkey:9.1{DIGEST}"
     init = [{"name": "b", "image": other, "securityContext": {"privileged": False}, "ports": [{"containerPort": 1}]}]
-    volumes = [{"name": "c", "emptyDir": {}}]
+    volumes = [{"name": "c", "emptyDir": {}}, *mounting(IMAGE)]
     assert guarded.refusal(pod(initContainers=init, volumes=volumes, hostNetwork=False)) is None
 
 
@@ -127,6 +127,23 @@ def test_an_image_of_another_registry_is_refused(guarded: Cluster, kind: str, im
     said = guarded.refusal(pod(**given)) or ""
     assert f"'{STACK}-images'" in said
     assert "images come from mirror.internal, registry.internal:5000/loomstead alone" in said
+
+
+def mounting(image: str) -> list[dict[str, Any]]:
+    return [{"name": "d", "image": {"reference": image}}]
+
+
+@pytest.mark.parametrize(
+    ("image", "reason"),
+    [
+        (f"docker.io/library/nginx{DIGEST}", "images come from mirror.internal, registry.internal:5000/"),
+        ("mirror.internal/a:latest", "images are named by digest"),
+    ],
+)
+def test_an_image_that_is_mounted_as_a_volume_is_held_to_the_same(guarded: Cluster, image: str, reason: str) -> None:
+    said = guarded.refusal(pod(volumes=mounting(image))) or ""
+    assert f"'{STACK}-images'" in said
+    assert reason in said
 
 
 @pytest.mark.parametrize("tag", ["", ":latest", ":v1@sha256:0123", DIGEST.upper(), f"{DIGEST}0"])
