@@ -1,5 +1,5 @@
 """Network on Azure: a VNet with no way in, one way out through a firewall that knows host names, and two databases'
-subnets of which the tool executors reach the replica's alone.
+subnets of which the tool executors reach the replica's alone. The way out is the runtime's; tool executors have none.
 
 Subnets are made one after the other: Azure refuses two changes of a VNet at once. A VNet that is there already is
 checked before anything is created, and the subnets made in it are those not given; the databases' are always made, for
@@ -28,12 +28,13 @@ _FIREWALL_SUBNET = "AzureFirewallSubnet"
 
 class AzureNetworkArgs(TypedDict):
     """``environment``: Azure's cloud, ``public``, ``usgovernment`` or ``china``. ``cidr``: a private block for all of
-    it, /22 or wider. ``hosts``: who may be called, by HTTPS. ``zones``: the firewall's; none where the region has none.
-    ``retention_days``: of flow and firewall logs. ``log_account``: name of the storage account for flow logs.
+    it, /22 or wider. ``hosts``: whom the runtime may call, by HTTPS on 443. ``zones``: the firewall's; none
+    where the region has none. ``retention_days``: of flow and firewall logs. ``log_account``: name of the storage
+    account for flow logs.
 
     ``vnet``: id of one that is there, with ``cidr`` free in it. ``subnets``: ids of ``runtime``, ``tools``,
     ``endpoints`` in it, each another. ``egress``: private address of the firewall that is there; its rules are its
-    owner's.
+    owner's, who lets out the runtime's subnet alone.
     """
 
     stack: str
@@ -216,8 +217,8 @@ class AzureNetwork(Network):
 
     def _create_firewall(self, hosts: Sequence[str]) -> Output[str]:
         self._create_subnet(Subnet.FIREWALL)
-        subnet = self._subnets[Subnet.FIREWALL]
-        return create_firewall(self._ground, subnet, self._nodes, hosts, self._args["zones"], self.logs)
+        subnet, runtime = self._subnets[Subnet.FIREWALL], str(self._block(Subnet.RUNTIME))
+        return create_firewall(self._ground, subnet, runtime, hosts, self._args["zones"], self.logs)
 
     def _create_flow_logs(self) -> None:
         """Of the VNet; of one that is there, of the subnets made in it: the rest is its owner's."""

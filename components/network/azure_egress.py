@@ -1,4 +1,4 @@
-"""The one way out: a firewall that lets nodes reach the declared hosts, and the route that leads to it."""
+"""The one way out: a firewall that lets the runtime reach the declared hosts, and the route that leads to it."""
 
 from collections.abc import Sequence
 
@@ -27,12 +27,12 @@ def create_routes(ground: Ground, hop: Input[str]) -> network.RouteTable:
 def create_firewall(
     ground: Ground,
     subnet: Input[str],
-    nodes: Sequence[str],
+    runtime: str,
     hosts: Sequence[str],
     zones: Sequence[str],
     workspace: Input[str],
 ) -> Output[str]:
-    """Its private address. ``nodes``: addresses that may leave. What is not among ``hosts`` is denied, and logged."""
+    """Its private address. ``runtime``: the block that may leave. What is not among ``hosts`` is denied, and logged."""
     address = network.PublicIPAddress(
         f"{ground.name}-egress-address",
         resource_group_name=ground.group,
@@ -47,7 +47,7 @@ def create_firewall(
         resource_group_name=ground.group,
         location=ground.region,
         sku=network.AzureFirewallSkuArgs(name="AZFW_VNet", tier="Standard"),
-        firewall_policy=network.SubResourceArgs(id=_create_policy(ground, nodes, hosts)),
+        firewall_policy=network.SubResourceArgs(id=_create_policy(ground, runtime, hosts)),
         ip_configurations=[
             network.AzureFirewallIPConfigurationArgs(
                 name="egress",
@@ -71,7 +71,7 @@ def create_firewall(
     return configurations.apply(lambda found: (found[0].private_ip_address if found else None) or "")
 
 
-def _create_policy(ground: Ground, nodes: Sequence[str], hosts: Sequence[str]) -> Output[str]:
+def _create_policy(ground: Ground, runtime: str, hosts: Sequence[str]) -> Output[str]:
     policy = network.FirewallPolicy(
         f"{ground.name}-policy",
         resource_group_name=ground.group,
@@ -87,18 +87,18 @@ def _create_policy(ground: Ground, nodes: Sequence[str], hosts: Sequence[str]) -
         resource_group_name=ground.group,
         firewall_policy_name=policy.name,
         priority=100,
-        rule_collections=[_collection(nodes, hosts)],
+        rule_collections=[_collection(runtime, hosts)],
         opts=ground.child,
     )
     # Azure refuses to change a policy while a firewall takes it: the rules come first.
     return Output.all(policy.id, rules.id).apply(lambda ids: ids[0])
 
 
-def _collection(nodes: Sequence[str], hosts: Sequence[str]) -> network.FirewallPolicyFilterRuleCollectionArgs:
+def _collection(runtime: str, hosts: Sequence[str]) -> network.FirewallPolicyFilterRuleCollectionArgs:
     declared = network.ApplicationRuleArgs(
         rule_type="ApplicationRule",
         name="declared-hosts",
-        source_addresses=[*nodes],
+        source_addresses=[runtime],
         protocols=[network.FirewallPolicyRuleApplicationProtocolArgs(protocol_type="Https", port=HTTPS)],
         target_fqdns=[*hosts],
     )

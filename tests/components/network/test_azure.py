@@ -249,7 +249,7 @@ def test_only_nodes_reach_private_endpoints(graph: Graph) -> None:
     ]
 
 
-def test_the_firewall_lets_nodes_to_the_declared_hosts_by_https_alone(graph: Graph) -> None:
+def test_the_firewall_lets_the_runtime_alone_to_the_declared_hosts_by_https_alone(graph: Graph) -> None:
     (collection,) = role(graph, "egress-rules", "azure-native:network:FirewallPolicyRuleCollectionGroup").properties[
         "ruleCollections"
     ]
@@ -257,7 +257,14 @@ def test_the_firewall_lets_nodes_to_the_declared_hosts_by_https_alone(graph: Gra
     assert collection["action"] == {"type": "Allow"}
     (rule,) = collection["rules"]
     assert rule["protocols"] == [{"port": 443, "protocolType": "Https"}]
-    assert rule["sourceAddresses"] == ["10.40.0.0/22", "10.40.4.0/22"]
+    assert rule["sourceAddresses"] == ["10.40.0.0/22"]
+
+
+def test_of_a_vnet_that_is_there_the_runtimes_own_block_may_leave() -> None:
+    graph = built(OWN, vnet=HUB, subnets={"runtime": f"{HUB}/subnets/nodes"})
+
+    (rules,) = graph.of("azure-native:network:FirewallPolicyRuleCollectionGroup")
+    assert at(rules.properties, "ruleCollections[0].rules[0].sourceAddresses") == ["10.99.0.0/24"]
 
 
 def test_without_declared_hosts_the_firewall_has_no_rule_at_all() -> None:
