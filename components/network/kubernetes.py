@@ -31,6 +31,9 @@ PART_LABEL = "loomstead/part"
 STACK_LABEL = "loomstead/stack"
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"  # set by the API server, and by nobody else
 _DNS = {"k8s-app": "kube-dns"}
+_INSIDE = [{"matchPattern": f"{'*.' * labels}cluster.local"} for labels in range(1, 8)]
+"""Up to 5 labels before ``namespace.svc``: a resolver tries its search list for names of up to 4 dots (``ndots:5``).
+Counted out, for Cilium takes ``**.`` for several labels since 1.19 only (cilium/cilium#43420)."""
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _METADATA_SERVERS = [ip_address(each) for each in ("169.254.169.254", "fd00:ec2::254", "168.63.129.16")]
 """Of every cloud, of AWS by IPv6, and Azure's for its nodes' agent."""
@@ -118,8 +121,8 @@ class KubernetesNetwork(Network):
         namespace = self._create_namespace(part)
         made = namespace.metadata.name
         policies: list[pulumi.CustomResource] = [self._create_denial(part, made), self._create_reach(part, made)]
-        if part is Part.RUNTIME and self._names:
-            policies.append(self._create_names(made))
+        if self._args["cilium"]:
+            policies.append(self._create_names(part, made))
         return pulumi.Output.all(made, *(policy.urn for policy in policies)).apply(lambda known: known[0])
 
     def _kept(self, part: Part) -> pulumi.ResourceOptions:
@@ -158,14 +161,14 @@ class KubernetesNetwork(Network):
                     for source, target, port in self._reaches
                     if target is part
                 ],
-                egress=[*self._dns(part), *self._parts(part), *self._outside(part)],
+                egress=[*self._dns(), *self._parts(part), *self._outside(part)],
             ),
             opts=self._child,
         )
 
-    def _dns(self, part: Part) -> list[NetworkPolicyEgressRuleArgs]:
-        """The cluster's DNS; not for the runtime under Cilium, whose policy says which names it may ask for."""
-        if part is Part.RUNTIME and self._names:
+    def _dns(self) -> list[NetworkPolicyEgressRuleArgs]:
+        """The cluster's DNS; not under Cilium, whose policy says which names may be asked for: a name carries data."""
+        if self._args["cilium"]:
             return []
         server = NetworkPolicyPeerArgs(
             namespace_selector=LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: "kube-system"}),
@@ -190,14 +193,17 @@ class KubernetesNetwork(Network):
             if part is Part.RUNTIME
         ]
 
-    def _create_names(self, namespace: pulumi.Output[str]) -> CustomResource:
-        """Cilium learns addresses from the DNS server's answers, and lets it be asked for the declared names alone."""
-        asked = [{"matchName": way.host} for way in self._names]
-        inside = {"matchPattern": "**.cluster.local"}  # a resolver tries its search list first
+    def _create_names(self, part: Part, namespace: pulumi.Output[str]) -> CustomResource:
+        """Cilium learns addresses from the DNS server's answers, and lets it be asked for the cluster's names alone,
+        and by the runtime for the declared ones.
+        """
+        outside = self._args["exits"] if part is Part.RUNTIME else []
+        hosts = dict.fromkeys(way.host for way in outside if not _address(way.host))
+        asked = [*_INSIDE, *({"matchName": host} for host in hosts)]
         server = {"k8s:io.kubernetes.pod.namespace": "kube-system", **{f"k8s:{key}": _DNS[key] for key in _DNS}}
         dns = {
             "toEndpoints": [{"matchLabels": server}],
-            "toPorts": [{"ports": [{"port": "53", "protocol": "ANY"}], "rules": {"dns": [inside, *asked]}}],
+            "toPorts": [{"ports": [{"port": "53", "protocol": "ANY"}], "rules": {"dns": asked}}],
         }
         names = [
             {
@@ -205,14 +211,15 @@ class KubernetesNetwork(Network):
                 "toPorts": [{"ports": [{"port": str(way.port), "protocol": "TCP"}]}],
             }
             for way in self._names
+            if part is Part.RUNTIME
         ]
         return CustomResource(
-            f"{self._name}-{Part.RUNTIME}-names",
+            f"{self._name}-{part}-names",
             api_version="cilium.io/v2",
             kind="CiliumNetworkPolicy",
             metadata=ObjectMetaArgs(name="names", namespace=namespace),
             spec={
-                "endpointSelector": {"matchLabels": {f"k8s:{PART_LABEL}": str(Part.RUNTIME)}},
+                "endpointSelector": {"matchLabels": {f"k8s:{PART_LABEL}": str(part)}},
                 "egress": [dns, *names],
             },
             opts=self._child,

@@ -232,13 +232,24 @@ def test_without_cilium_a_host_that_is_only_a_name_is_refused() -> None:
         network({**ARGS, "addresses": {}})
 
 
+INSIDE = [
+    {"matchPattern": "*.cluster.local"},
+    {"matchPattern": "*.*.cluster.local"},
+    {"matchPattern": "*.*.*.cluster.local"},
+    {"matchPattern": "*.*.*.*.cluster.local"},
+    {"matchPattern": "*.*.*.*.*.cluster.local"},
+    {"matchPattern": "*.*.*.*.*.*.cluster.local"},
+    {"matchPattern": "*.*.*.*.*.*.*.cluster.local"},
+]
+
+
 def test_cilium_lets_names_through_by_a_policy_of_its_own_and_asks_dns_for_them_alone() -> None:
     graph = network(CILIUM)
     names = graph.named("fabric-network-runtime-names")
     assert names.type == "kubernetes:cilium.io/v2:CiliumNetworkPolicy"
     assert names.properties["metadata"]["namespace"] == f"{STACK}-runtime"
     server = {"k8s:io.kubernetes.pod.namespace": "kube-system", "k8s:k8s-app": "kube-dns"}
-    asked = [{"matchPattern": "**.cluster.local"}, {"matchName": "vllm.internal"}]
+    asked = [*INSIDE, {"matchName": "vllm.internal"}]
     assert names.properties["spec"] == {
         "endpointSelector": {"matchLabels": {"k8s:loomstead/part": "runtime"}},
         "egress": [
@@ -255,7 +266,26 @@ def test_cilium_lets_names_through_by_a_policy_of_its_own_and_asks_dns_for_them_
     meant = meaning(graph)
     assert not meant.reaches(a(Part.RUNTIME), DNS, 53, "UDP"), "a plain policy would let every name be asked for"
     assert meant.reaches(a(Part.RUNTIME), OUTSIDE[1], 8443), "an address needs no name"
-    assert meant.reaches(a(Part.TOOLS), DNS, 53, "UDP")
+
+
+@pytest.mark.parametrize("part", [part for part in Part if part is not Part.RUNTIME])
+def test_under_cilium_the_other_parts_ask_dns_for_the_clusters_names_alone(part: Part) -> None:
+    graph = network(CILIUM)
+    spec = graph.named(f"fabric-network-{part}-names").properties["spec"]
+    assert spec["endpointSelector"] == {"matchLabels": {"k8s:loomstead/part": part}}
+    (dns,) = spec["egress"]
+    assert dns["toPorts"][0]["rules"] == {"dns": INSIDE}
+    assert not meaning(graph).reaches(a(part), DNS, 53, "UDP"), "a plain policy would let every name be asked for"
+
+
+def test_under_cilium_the_runtime_asks_for_a_declared_name_whose_address_is_given() -> None:
+    names = network({**ARGS, "cilium": True}).named("fabric-network-runtime-names").properties["spec"]
+    (dns,) = names["egress"]
+    assert dns["toPorts"][0]["rules"]["dns"] == [*INSIDE, {"matchName": "vllm.internal"}]
+
+
+def test_without_cilium_there_is_no_object_of_its_kind(graph: Graph) -> None:
+    assert {each["kind"] for each in manifests(graph)} == {"Namespace", "NetworkPolicy"}
 
 
 @pytest.mark.parametrize(
