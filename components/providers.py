@@ -7,7 +7,7 @@ mistyped makes nothing there. ``tags`` are on everything that it makes, where th
 from collections.abc import Collection, Mapping
 
 import pulumi
-from pulumi import Input
+import yaml
 
 
 class NotAllowed(Exception):
@@ -59,16 +59,31 @@ def gcp_provider(
     )
 
 
-def kubernetes_provider(
-    name: str, kubeconfig: Input[str], context: str, allowed: Collection[str]
-) -> pulumi.ProviderResource:
-    """A cluster, by the context of its kubeconfig; objects are applied by the server. Raises ``NotAllowed``."""
+def kubernetes_provider(name: str, kubeconfig: str, context: str, allowed: Collection[str]) -> pulumi.ProviderResource:
+    """A cluster, by the context of its kubeconfig (the text, no path); objects are applied by the server.
+
+    ``allowed``: URLs of API servers, as the kubeconfig writes them: anybody can give any cluster a context's name.
+    Raises ``NotAllowed``, for a context that the kubeconfig does not have as well.
+    """
     import pulumi_kubernetes as kubernetes  # noqa: PLC0415
 
-    _check("context", context, allowed)
+    _check("server", _server(kubeconfig, context), allowed)
     return kubernetes.Provider(
         name, kubeconfig=pulumi.Output.secret(kubeconfig), context=context, enable_server_side_apply=True
     )
+
+
+def _server(kubeconfig: str, context: str) -> str:
+    try:
+        config = yaml.safe_load(kubeconfig)
+        (cluster,) = (each["context"]["cluster"] for each in config["contexts"] if each["name"] == context)
+        (server,) = (each["cluster"]["server"] for each in config["clusters"] if each["name"] == cluster)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise NotAllowed(
+            f"context {context!r}: the kubeconfig does not say once which server it is; "
+            "give the kubeconfig's text, with that context and its cluster"
+        ) from error
+    return server
 
 
 def _check(kind: str, wanted: str, allowed: Collection[str]) -> None:

@@ -11,12 +11,29 @@ import pytest
 from components.providers import NotAllowed, aws_provider, azure_provider, gcp_provider, kubernetes_provider
 from tests.fixtures.recording import record
 
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: elsewhere
+contexts:
+- {name: fabric, context: {cluster: near, user: me}}
+- {name: elsewhere, context: {cluster: far, user: me}}
+- {name: dangling, context: {cluster: none, user: me}}
+- {name: twice, context: {cluster: near, user: me}}
+- {name: twice, context: {cluster: far, user: me}}
+clusters:
+- {name: near, cluster: {server: mine}}
+- {name: far, cluster: {server: other}}
+users: []
+"""
+CONTEXTS = {"mine": "fabric", "other": "elsewhere"}
+
 Maker = Callable[[str], pulumi.ProviderResource]
 MAKERS: dict[str, Maker] = {
     "aws": lambda asked: aws_provider("aws", "eu-central-1", asked, {"mine"}, {"stack": "s"}),
     "azure-native": lambda asked: azure_provider("azure", "swedencentral", "public", asked, {"mine"}),
     "gcp": lambda asked: gcp_provider("gcp", "u-france-east1", "s3nsapis.fr", asked, {"mine"}, {"stack": "s"}),
-    "kubernetes": lambda asked: kubernetes_provider("k8s", "apiVersion: v1", asked, {"mine"}),
+    "kubernetes": lambda asked: kubernetes_provider("k8s", KUBECONFIG, CONTEXTS[asked], {"mine"}),
 }
 EXPECTED: dict[str, dict[str, str]] = {
     "aws": {
@@ -31,7 +48,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "project": "mine",
         "defaultLabels": '{"stack": "s"}',
     },
-    "kubernetes": {"context": "mine", "enableServerSideApply": "true"},
+    "kubernetes": {"context": "fabric", "enableServerSideApply": "true"},
 }
 
 
@@ -47,6 +64,24 @@ def test_a_provider_says_where_it_works(package: str) -> None:
 def test_what_is_not_on_the_list_is_refused(package: str) -> None:
     with pytest.raises(NotAllowed, match=r"'other' is not allowed here \(allowed: mine\)"):
         MAKERS[package]("other")
+
+
+def test_a_context_that_is_named_as_an_allowed_one_is_held_to_its_server() -> None:
+    renamed = KUBECONFIG.replace("server: mine", "server: https://production.example:6443")
+    with pytest.raises(NotAllowed, match=r"server 'https://production\.example:6443' is not allowed here"):
+        kubernetes_provider("k8s", renamed, "fabric", {"fabric", "near", "mine"})
+
+
+@pytest.mark.parametrize("context", ["unknown", "dangling", "twice", ""])
+def test_a_context_of_no_one_server_is_refused(context: str) -> None:
+    with pytest.raises(NotAllowed, match=f"context '{context}': the kubeconfig does not say once which server"):
+        kubernetes_provider("k8s", KUBECONFIG, context, {"mine", "other"})
+
+
+@pytest.mark.parametrize("kubeconfig", ["", "/home/me/.kube/config", "contexts: [", "contexts: [1]", "apiVersion: v1"])
+def test_what_is_no_kubeconfig_is_refused(kubeconfig: str) -> None:
+    with pytest.raises(NotAllowed, match="give the kubeconfig's text"):
+        kubernetes_provider("k8s", kubeconfig, "fabric", {"mine"})
 
 
 def test_a_kubeconfig_stays_secret() -> None:
