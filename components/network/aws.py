@@ -19,9 +19,9 @@ from components.network.contract import Network
 
 
 class AwsNetworkArgs(TypedDict):
-    """``zones``: two or three, by name. ``exits``: host and port of all that may be called outside. ``services``: those
-    with interface endpoints, of ``aws_plan.INTERFACES``; none named: all. ``key``: ARN of the key of logs and firewall.
-    ``log_days``: how long logs are kept, one of the numbers CloudWatch takes.
+    """``zones``: two or three, by name; one more goes last. ``exits``: host and port of all that may be called outside.
+    ``services``: those with interface endpoints, of ``aws_plan.INTERFACES``; none named: all. ``key``: ARN of the key
+    of logs and firewall. ``log_days``: how long logs are kept, one of the numbers CloudWatch takes.
 
     ``cidr``: private addresses, /16 to /21, of a VPC made here. Or ``vpc`` and its subnets by role: an own one.
     """
