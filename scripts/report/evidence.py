@@ -70,6 +70,8 @@ def write_evidence(
 
     A folder that holds anything else than evidence is left alone.
     """
+    if not Path(review.file).is_file():  # a pipe was read once, for the review
+        raise EvidenceError(f"{review.file} is no regular file, and evidence holds a copy of it: save it in one.")
     stack_file = Path(review.file).read_bytes()
     review = _portable(review)
     contents = dict(_contents(review, catalogue, on, stack_file))

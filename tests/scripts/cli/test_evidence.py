@@ -62,6 +62,20 @@ def test_a_clean_stack_by_name_ends_with_0(tmp_path: Path, key: Path) -> None:
     assert "0 open findings, 0 waived" in done.stdout
 
 
+def test_what_was_read_from_a_pipe_is_no_evidence(tmp_path: Path, key: Path) -> None:
+    argv = [LOOMSTEAD, "evidence", "/dev/stdin", *ON, "--key", str(key), "--output", str(tmp_path / "out")]
+    done = subprocess.run(argv, input=MIXED, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: /dev/stdin is no regular file")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, key: Path) -> None:
+    (tmp_path / "file").write_text("")
+    error = refusal(stack_file(tmp_path), *ON, "--key", key, "--output", tmp_path / "file" / "x")
+    assert str(error) == f"{tmp_path}/file cannot be written: File exists. Name another --output."
+
+
 def test_the_same_command_in_two_processes_gives_the_same_bytes(tmp_path: Path, key: Path) -> None:
     made = []
     for seed in ("1", "2"):
