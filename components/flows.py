@@ -6,13 +6,13 @@ This is what review decides about, and what the auditor's map shows. No Pulumi h
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from components.spec import Candidate, Destination, FabricSpec, ModelServer, Redundancy, country_of
 from regions.boundary import Flow
 from regions.catalogue import Catalogue, Country
 from regions.documents import Place
 from regions.endpoints import Serving, UnknownServing, guardrail, serving, servings
+from regions.hosts import base_url
 from regions.residency import DataClass, Purpose
 
 _CLOUDS_MODELS = re.compile(
@@ -204,8 +204,8 @@ def telemetry_countries(catalogue: Catalogue, host: str, home: Country) -> tuple
 
 
 def host_of(url: str) -> str:
-    """The host that a URL names."""
-    return urlsplit(url).hostname or ""
+    """The host that a URL of the spec names."""
+    return base_url(url).hostname or ""
 
 
 def model_countries(catalogue: Catalogue, host: str) -> tuple[Country, ...]:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -17,6 +16,7 @@ from regions.canonical import digest
 from regions.catalogue import HOST, Catalogue, Country, Custody, Kind
 from regions.documents import DocumentError, Place
 from regions.findings import Waiver
+from regions.hosts import base_url
 from regions.residency import DataClass, Residency
 
 CONFIG_KEY = "loomstead:fabric"
@@ -56,12 +56,7 @@ def _exactly_one(section: Section, *names: str) -> Section:
 
 
 def _http(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected a URL that begins with http:// or https://")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("expected a URL without user or password: secrets do not belong into a stack file")
-    return url.rstrip("/")
+    return base_url(url).geturl()
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$", examples=["order-desk"])]

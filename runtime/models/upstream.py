@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
-from urllib.parse import urlsplit
 
 import httptools
 
+from regions.hosts import base_url
 from runtime.errors import Refused
 
 MAX_BUFFERED = 256 * 1024
@@ -35,14 +35,10 @@ class Target:
 
     @classmethod
     def from_url(cls, url: str) -> "Target":
-        """Parse an ``http(s)`` base URL; raises ``ValueError`` for anything else, and for credentials in it."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise ValueError(f"{url!r} is not a plain http(s) base URL")
+        """Parse an ``http(s)`` base URL; raises ``ValueError`` for all that review refuses in a stack file too."""
+        parts = base_url(url)
         tls = parts.scheme == "https"
-        return cls(
-            parts.hostname, parts.port or (443 if tls else 80), tls, parts.path.rstrip("/"), parts.netloc.encode()
-        )
+        return cls(parts.hostname or "", parts.port or (443 if tls else 80), tls, parts.path, parts.netloc.encode())
 
 
 @dataclass(frozen=True)
