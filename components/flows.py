@@ -115,9 +115,9 @@ def _models(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
     for place, candidate in spec.candidates():
         leg = _model(spec, catalogue, place, candidate)
         yield leg
-        if candidate.managed and (to := candidate.managed.spillover):
-            beside = (*place[:-1], to)
-            target = _model(spec, catalogue, beside, spec.models[str(place[1])].candidates[to])
+        model_class = spec.models[str(place[1])]
+        for to in model_class.spilled(str(place[3])):
+            target = _model(spec, catalogue, (*place[:-1], to), model_class.candidates[to])
             key, subject = (*leg.key, "spillover"), f"spillover of {leg.subject}"
             yield replace(target, key=key, subject=subject, data_classes=leg.data_classes)
     if spec.guardrail and spec.guardrail.profile:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from components.spec import CONFIG_KEY, FabricSpec, Managed, Platform, Port, SpecError
+from components.spec import CONFIG_KEY, FabricSpec, Managed, ModelClass, Platform, Port, SpecError
 from regions.catalogue import HOST, Catalogue, Country, Kind, load_catalogue
 from regions.documents import Document, Place, shown
 from regions.endpoints import UnknownServing, serving
@@ -125,10 +125,28 @@ def _models(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
         for index, data_class in enumerate(candidate.data_classes or ()):
             if data_class not in declared:
                 yield (*place, "data_classes", index), _unknown(data_class, declared)
-        siblings = spec.models[str(place[1])].candidates
-        spillover = candidate.managed.spillover if candidate.managed else None
-        if spillover is not None and (spillover == place[3] or spillover not in siblings):
-            yield (*place, "managed", "spillover"), _unknown(spillover, siblings.keys() - {place[3]})
+        if candidate.managed and candidate.managed.spillover is not None:
+            for problem in _spillover(spec, spec.models[str(place[1])], str(place[3]), candidate.managed):
+                yield (*place, "managed", "spillover"), problem
+
+
+def _spillover(spec: FabricSpec, model_class: ModelClass, name: str, managed: Managed) -> Iterator[str]:
+    """Azure spills over between deployments of one resource, and asks nobody which data it hands on."""
+    siblings = model_class.candidates
+    to = managed.spillover
+    if to is None or to == name or to not in siblings:
+        yield _unknown(str(to), siblings.keys() - {name})
+        return
+    target = siblings[to].managed
+    if managed.url and (target is None or (target.provider, target.url) != (managed.provider, managed.url)):
+        yield f"expected a deployment of {managed.provider} at the same url, got {to}"
+    last = siblings[model_class.spilled(name)[-1]].managed
+    if last and last.spillover == name:
+        yield f"expected an end, got one that leads back to {name}"
+    every = tuple(spec.residency.data_classes)
+    lacking = set(siblings[name].data_classes or every) - set(siblings[to].data_classes or every)
+    if lacking:
+        yield f"expected one that may read {', '.join(sorted(lacking))} data too, got {to}"
 
 
 def _not_on_platform(spec: FabricSpec) -> Iterator[tuple[Place, str]]:

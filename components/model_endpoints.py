@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from components.flows import served
+from components.flows import host_of, model_countries, served
 from components.spec import Candidate, FabricSpec, Hosted, Managed, ModelServer
 from regions.catalogue import Catalogue, Country, Protocol, Signal
 from regions.endpoints import Serving, servings
@@ -19,6 +19,7 @@ def model_endpoints(
     """
     for class_name, model_class in spec.models.items():
         for name, candidate in model_class.candidates.items():
+            spilled = model_class.spilled(name)
             yield ModelEndpoint(
                 name=f"{class_name}/{name}",
                 model_class=class_name,
@@ -29,7 +30,10 @@ def model_endpoints(
                 priority=candidate.priority,
                 shadow_percent=candidate.shadow_percent,
                 version=candidate.version,
-                **_server(candidate, spec, catalogue, country, hosted_url),
+                **_with_spillover(
+                    _server(candidate, spec, catalogue, country, hosted_url),
+                    [_server(model_class.candidates[to], spec, catalogue, country, hosted_url) for to in spilled],
+                ),
             )
 
 
@@ -70,7 +74,7 @@ def _server(
     if candidate.managed:
         return _managed(catalogue, candidate.managed, served(candidate, catalogue))
     if candidate.endpoint:
-        return _given(candidate.endpoint)
+        return _given(candidate.endpoint, catalogue)
     return {
         "protocol": Protocol.OPENAI,
         "url": hosted_url,
@@ -81,14 +85,26 @@ def _server(
     }
 
 
-def _given(server: ModelServer) -> dict[str, Any]:
+def _with_spillover(server: dict[str, Any], targets: list[dict[str, Any]]) -> dict[str, Any]:
+    """A call may be answered wherever it spills over to, and its reply then says so."""
+    every = [server, *targets]
+    countries = {country for one in every for country in one["countries"]}
+    values = {value for one in every for value in one.get("signal_values", ())}
+    return (
+        {**server, "countries": tuple(sorted(countries)), "signal_values": tuple(sorted(values))} if targets else server
+    )
+
+
+def _given(server: ModelServer, catalogue: Catalogue) -> dict[str, Any]:
+    """Its author's countries count, and so do those that the catalogue knows of its host."""
+    known = model_countries(catalogue, host_of(server.url))
     return {
         "protocol": Protocol.OPENAI,
         "url": server.url,
         "provider": None,
         "region": None,
         "upstream_model": server.model,
-        "countries": server.countries,
+        "countries": tuple(dict.fromkeys((*server.countries, *known))),
         "credential": server.credential,
     }
 

@@ -151,6 +151,15 @@ class ModelClass(_Section):
             raise ValueError("expected one candidate at least with a weight and without shadow_percent")
         return self
 
+    def spilled(self, candidate: str) -> tuple[str, ...]:
+        """The candidates that may get what is too much for one: its spillover, that one's, and so on, each once."""
+        passed = [candidate]
+        while managed := self.candidates[passed[-1]].managed:
+            if managed.spillover not in self.candidates or managed.spillover in passed:
+                break
+            passed.append(managed.spillover)
+        return tuple(passed[1:])
+
 
 class Redundancy(StrEnum):
     """Copies in one zone, in the region's zones, or in the provider's paired region too."""

@@ -13,6 +13,8 @@ from regions.expectations import nearest
 
 BEDROCK = "bedrock"
 IN_REGION = "in-region"
+_BARE_WAYS = (IN_REGION, "mantle")
+"""Ways that no prefix of a Bedrock id selects."""
 _NAMED_WAYS = frozenset({"azure", "azure-anthropic"})
 """Providers that no place and no model id tells the way of: a deployment's SKU has to be said."""
 _ARN = re.compile(
@@ -111,6 +113,8 @@ def _bedrock(catalogue: Catalogue, model: str, called: str, via: str | None) -> 
     if kind == "inference-profile" and model in models:
         raise UnknownServing(f"{BEDROCK}: an inference profile has a prefix, {model!r} has none")
     if model in models or rest not in models:
+        if via not in (None, *_BARE_WAYS):
+            raise UnknownServing(f"{BEDROCK}: {model} has no prefix, so it is not called by way {via!r}")
         return model, called, via or IN_REGION
     if kind == "foundation-model":
         raise UnknownServing(f"{BEDROCK}: a foundation model has no prefix, {model!r} has")

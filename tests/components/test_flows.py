@@ -101,12 +101,17 @@ def test_a_managed_model_is_where_its_way_may_be_answered(tmp_path: Path) -> Non
 
 
 def test_spillover_goes_where_its_target_is_with_the_data_of_its_source(tmp_path: Path) -> None:
-    candidate = f"{{managed: {{{AZURE}, sku: Standard, spillover: own}}}}"
+    elsewhere = AZURE.replace("swedencentral", "francecentral").replace("gpt-4.1", "gpt-4o")
+    candidate = (
+        f"{{managed: {{{AZURE}, sku: Standard, spillover: burst}}, data_classes: [public]}}\n"
+        f"          burst: {{managed: {{{elsewhere}, sku: Standard}}, weight: 0}}"
+    )
     by = found(tmp_path, platform="azure", region="swedencentral", candidate=candidate)
     spilled = by["models.chat.candidates.main.managed.spillover", "process"]
-    assert spilled.countries == ("DE",)
-    assert spilled.data_classes == (DataClass.PUBLIC, DataClass.PERSONAL)
-    assert by["models.chat.candidates.own.endpoint", "process"].data_classes == (DataClass.PUBLIC,)
+    assert spilled.countries == ("FR",)
+    assert spilled.data_classes == (DataClass.PUBLIC,)
+    burst = by["models.chat.candidates.burst.managed", "process"]
+    assert burst.data_classes == (DataClass.PUBLIC, DataClass.PERSONAL)
 
 
 @pytest.mark.parametrize(

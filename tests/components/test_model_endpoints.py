@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from components.flows import model_countries
 from components.loading import load_spec
 from components.model_endpoints import model_endpoints, signal_values
 from components.naming import REPOSITORY
@@ -51,6 +52,13 @@ def test_an_endpoint_given_keeps_its_own_name_countries_and_credential() -> None
     assert model.credential == "theirs-key"
 
 
+def test_an_endpoint_at_a_known_host_may_also_answer_where_the_catalogue_says(catalogue: Catalogue) -> None:
+    given = {"url": "https://api.openai.com/v1", "model": "gpt-5.2-2025-12-11", "countries": ("DE",)}
+    model = published({"given": {"endpoint": given}})["given"]
+
+    assert set(model.countries) == {"DE", *model_countries(catalogue, "api.openai.com")} > {"DE", "US"}
+
+
 def test_what_a_candidate_says_of_weight_order_and_data_is_published_as_said() -> None:
     given = {"url": "http://model/v1", "model": "theirs", "countries": ("DE",)}
     said = {"endpoint": given, "weight": 3, "priority": 1, "version": "theirs-2", "data_classes": (DataClass.PUBLIC,)}
@@ -88,6 +96,24 @@ def test_an_azure_resource_is_called_at_its_own_address() -> None:
 
     assert (model.url, model.countries, model.via) == (url, ("SE",), "Standard")
     assert (model.signal, model.signal_values) == (Signal.REGION_HEADER, ("swedencentral", "swedensouth"))
+
+
+def test_a_call_that_spills_over_is_answered_wherever_it_may_end() -> None:
+    url = "https://ours.openai.azure.com/openai/v1"
+    places = {"main": "swedencentral", "burst": "francecentral", "more": "uksouth"}
+    nexts = {"main": "burst", "burst": "more", "more": None}
+    azure = {"provider": "azure", "model": "gpt-4o", "sku": "Standard", "url": url}
+    models = published(
+        {name: {"managed": {**azure, "region": region, "spillover": nexts[name]}} for name, region in places.items()}
+    )
+
+    assert {name: model.countries for name, model in models.items()} == {
+        "main": ("FR", "GB", "SE"),
+        "burst": ("FR", "GB"),
+        "more": ("GB",),
+    }
+    assert set(models["more"].signal_values) < set(models["burst"].signal_values) < set(models["main"].signal_values)
+    assert {"swedencentral", "francecentral", "uksouth"} <= set(models["main"].signal_values)
 
 
 def test_what_the_catalogue_does_not_know_is_not_published() -> None:

@@ -58,6 +58,9 @@ def test_the_mantle_endpoint_has_to_be_named() -> None:
 
 def test_a_prefix_and_another_way_contradict_each_other() -> None:
     assert "by way 'eu', not 'global'" in refusal("bedrock", f"eu.{SONNET}", "eu-west-1", "global")
+    assert "has no prefix, so it is not called by way 'eu'" in refusal("bedrock", SONNET, "eu-west-1", "eu")
+    foundation = f"arn:aws:bedrock:eu-west-1::foundation-model/{EMBED}"
+    assert "has no prefix, so it is not called by way 'eu'" in refusal("bedrock", foundation, "eu-west-1", "eu")
 
 
 def test_an_arn_is_served_in_its_own_region() -> None:
@@ -200,7 +203,8 @@ def test_servings_can_be_asked_for_by_provider_model_and_place() -> None:
 
 @given(st.sampled_from(EVERY))
 def test_every_serving_is_found_again_by_what_it_says(one: Serving) -> None:
-    assert serve(one.provider, one.model, one.called, one.via) == one
+    prefix = f"{one.via}." if one.provider == "bedrock" and one.via not in ("in-region", "mantle") else ""
+    assert serve(one.provider, prefix + one.model, one.called, one.via) == one
     assert one.countries == tuple(sorted(set(one.countries))) != ()
 
 
