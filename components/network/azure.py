@@ -4,6 +4,9 @@ subnets of which the tool executors reach the replica's alone. The way out is th
 Subnets are made one after the other: Azure refuses two changes of a VNet at once. A VNet that is there already is
 checked before anything is created, and the subnets made in it are those not given; the databases' are always made, for
 their rules are the boundary.
+
+A known limit: flow and firewall logs, in the workspace and in the flow store, are encrypted with Microsoft's keys, not
+with the stack's.
 """
 
 from collections.abc import Mapping, Sequence

@@ -108,7 +108,8 @@ def hosts_allowed(hosts: Iterable[str]) -> list[str]:
     wrong = [host for host in wanted if not _HOST.match(host)]
     if wrong:
         raise AzureNetworkError(
-            f"egress to {', '.join(wrong)}: expected host names, such as login.microsoftonline.com or *.example.org"
+            f"egress to {', '.join(wrong)}: expected host names, such as login.microsoftonline.com or *.example.org, "
+            f"without a port: the firewall lets out HTTPS on {HTTPS} alone, so have what listens elsewhere answer there"
         )
     return wanted
 

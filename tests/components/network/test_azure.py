@@ -412,6 +412,13 @@ def test_subnets_never_overlap_and_stay_in_the_block(prefix: int, index: int) ->
     assert cut[Subnet.FIREWALL].prefixlen <= 26
 
 
+def test_another_port_than_that_of_https_is_refused() -> None:
+    with pytest.raises(
+        AzureNetworkError, match="orders.example.se:8443.*without a port: .*HTTPS on 443 alone, so have"
+    ):
+        built(hosts=["orders.example.se:8443"])
+
+
 @pytest.mark.parametrize("host", ["*", "*.com", "https://example.org", "10.0.0.1", "a b.example.org", ""])
 def test_what_is_no_host_is_refused(host: str) -> None:
     with pytest.raises(AzureNetworkError, match="expected host names"):
