@@ -25,7 +25,7 @@ CHECKS = (
         "The stack file is no plain YAML",
         "The file is read strictly, so that this reader and Pulumi's take the same from it: no key twice, no anchor, "
         "alias or tag, one document.",
-        "Put the YAML right in that line.",
+        "Put the YAML right in that line, and save the file as UTF-8.",
     ),
     Check(
         "spec/unknown-key",

@@ -93,9 +93,7 @@ class Document:
             raise error([f"{path}: expected a readable file: {cause.strerror}"]) from cause
         except UnicodeDecodeError as cause:
             line = cause.object[: cause.start].count(b"\n") + 1
-            raise error(
-                [_no_yaml(str(path), line, f"expected UTF-8 text: byte {cause.start} is not; save the file as UTF-8")]
-            ) from cause
+            raise error([_no_yaml(str(path), line, f"expected UTF-8 text: byte {cause.start} is not")]) from cause
         return cls.parse(text, str(path), error)
 
     @classmethod

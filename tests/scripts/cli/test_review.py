@@ -112,6 +112,15 @@ def test_an_output_that_cannot_be_written_is_one_line_and_no_traceback(tmp_path:
     assert done.stderr == f"error: {tmp_path}/file/x cannot be written: Not a directory. Name another --output.\n"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
+def test_a_file_in_another_encoding_is_to_be_saved_as_utf_8(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("# café\nconfig: {}\n", encoding=encoding)
+    done = review(tmp_path / "other.yaml")
+    assert done.exit_code == 2
+    assert "  spec/yaml\n" in done.output
+    assert "save the file as UTF-8" in done.output
+
+
 def test_a_pipe_is_refused_and_standard_input_is_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.yaml")
     done = started(tmp_path / "fifo.yaml")
