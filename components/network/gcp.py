@@ -9,8 +9,9 @@ alone leaves for the declared hosts and Google's APIs; the tools' reaches the re
 registry, log or bucket of Google's: its images come from inside the network. What comes in is left to the rule that
 every network has (deny) and to what GKE adds for its own nodes.
 
-Known limit: the APIs' addresses know no project. Whoever has credentials reaches through them any bucket of any
-organisation, until a perimeter of VPC Service Controls, which is the organisation's and not made here, forbids it.
+Known limits: the APIs' addresses know no project. Whoever has credentials reaches through them any bucket of any
+organisation, until a perimeter of VPC Service Controls, which is the organisation's and not made here, forbids it. And
+the region's Secret Manager has its address among the nodes', so every machine reaches it, the tools' too.
 """
 
 from collections.abc import Collection, Iterator, Mapping
