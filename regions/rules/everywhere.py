@@ -1,4 +1,4 @@
-"""Rules on what runs on every cloud: X01 to X04.
+"""Rules on what runs on every cloud: X01 to X05.
 
 ``pulumi:pulumi:Stack`` is the root of every Pulumi program. Whoever asks X04 gives it what the project and stack files
 say of the state, as they spell it: ``{"backend": {"url": …}, "secretsprovider": …}``.
@@ -20,6 +20,18 @@ from regions.rules.rule import UNSET, Breach, Clause, Plan, Resource, ResourceRu
 
 _KEYS_WITH_THE_STATE = (UNSET, "", "default", "passphrase")
 """Secrets providers whose key is the backend's, or a phrase that somebody knows."""
+
+_JUDGED = frozenset({"aws", "azure-native", "gcp", "kubernetes", "temporalcloud"})
+_AT_HOME = frozenset({"loomstead", "pulumi", "pulumi-python", "random", "tls"})
+"""Packages that move nothing themselves: our components and processes, the engine, values made while deploying."""
+_VERSIONED = re.compile(r"azure-native:[^:]+/v[0-9]")
+"""A token of azure-native 2 and before: the rules name a type without its version, as azure-native 3 does."""
+
+
+def _unjudged(value: Any, resource: Resource, plan: Plan) -> Iterator[str]:
+    package = resource.type.removeprefix("pulumi:providers:").partition(":")[0]
+    if package not in _JUDGED | _AT_HOME or _VERSIONED.match(resource.type):
+        yield f"no rule is about {resource.type}, so where it keeps or sends data is not known"
 
 
 def _temporal_within(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach | str]:
@@ -157,5 +169,15 @@ RULES: tuple[ResourceRule, ...] = (
         remedy="a backend in a bucket inside the Boundary, with its region, and a key there as secrets provider",
         source="pulumi.com, using a DIY backend, and secrets",
         clauses=(Clause("backend.url", _kept_within, own=True), Clause("secretsprovider", _encrypted_within, own=True)),
+    ),
+    ResourceRule(
+        id="X05",
+        title="Resource that no rule speaks of",
+        severity=Severity.DENY,
+        types=("*",),
+        trap="aws-native, azure, google-native, command, snowflake: another package reaches the same clouds, unseen",
+        remedy="the package that has rules (aws, azure-native 3, gcp, kubernetes, temporalcloud), or a waiver",
+        source="pulumi.com, registry: packages and their type tokens",
+        clauses=(Clause("", _unjudged),),
     ),
 )

@@ -1,4 +1,4 @@
-"""X01 to X04: Temporal Cloud, telemetry, model gateways and Pulumi's state, on every cloud."""
+"""X01 to X05: Temporal Cloud, telemetry, model gateways, Pulumi's state and what no rule knows, on every cloud."""
 
 from typing import Any
 
@@ -310,6 +310,38 @@ CASES = [
         others=(ACCOUNT, keys("eastasia")),
     ),
     state(IRELAND, "Azure's account that is not said", root("azblob://state"), BACKEND, others=(ACCOUNT,)),
+    *(
+        Case("X05", type_, Resource(type_, "it", {}), ("",))
+        for type_ in (
+            "aws-native:s3:Bucket",
+            "azapi:index:Resource",
+            "azure-native:storage/v20230101:StorageAccount",
+            "azure:storage/account:Account",
+            "command:local:Command",
+            "google-native:storage/v1:Bucket",
+            "kafka",
+            "pulumi-nodejs:dynamic:Resource",
+            "pulumi:providers:snowflake",
+            "snowflake:index/database:Database",
+            "",
+        )
+    ),
+    *(
+        Case("X05", type_, Resource(type_, "it", {}))
+        for type_ in (
+            "aws:s3/bucket:Bucket",
+            "azure-native:storage:StorageAccount",
+            "gcp:storage/bucket:Bucket",
+            "kubernetes:core/v1:ConfigMap",
+            "loomstead:keys:Keys",
+            "pulumi-python:dynamic/local:Process",
+            "pulumi:providers:kubernetes",
+            "pulumi:pulumi:Stack",
+            "random:index/randomId:RandomId",
+            "temporalcloud:index/namespace:Namespace",
+            "tls:index/privateKey:PrivateKey",
+        )
+    ),
 ]
 
 
