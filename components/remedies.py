@@ -16,10 +16,13 @@ MOST_NAMED = 4
 def remedy(legs: list[Leg], regime: str, spec: FabricSpec, catalogue: Catalogue, boundary: Boundary, on: date) -> str:
     """For legs of one key that one regime (or data class, or ``residency``) refuses."""
     inside = _inside(legs, boundary, on)
+    own = _own_section(regime, catalogue)
     if not inside:
         names = " and ".join(spec.residency.regimes)
-        return f"No country is left for this under {names} and the stack's own rules: name fewer regimes or relax one."
-    return f"{_change(legs[0].key, inside, spec, catalogue, regime, legs[0])}{_relax(legs, regime, spec, catalogue)}."
+        way = f"change {own}, which refuses it" if own else "name fewer regimes or relax one"
+        return f"No country is left for this under {names} and the stack's own rules: {way}."
+    cause = f"; or change {own}, which refuses it" if own else _relax(legs, regime, spec, catalogue)
+    return f"{_change(legs[0].key, inside, spec, catalogue, regime, legs[0])}{cause}."
 
 
 def remedy_for_unknown(key: Place) -> str:
@@ -34,6 +37,14 @@ def remedy_for_unknown(key: Place) -> str:
         case ("models", _, "candidates", _, "endpoint"):
             return "Write it as managed: provider, model, region and sku."
     return "Take a model, way and region that the catalogue knows: `loomstead models where` lists them."
+
+
+def _own_section(refuses: str, catalogue: Catalogue) -> str | None:
+    """The stack's own rules that refuse, where no regime does."""
+    if refuses in catalogue.regimes:
+        return None
+    above, _, section = refuses.rpartition("/")
+    return shown((above, section) if above else ("residency", "data_classes", section))
 
 
 def _inside(legs: Iterable[Leg], boundary: Boundary, on: date) -> list[Country]:

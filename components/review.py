@@ -214,7 +214,8 @@ def _contradictions(spec: FabricSpec, catalogue: Catalogue) -> Iterator[_Found]:
         left_out = tuple(sorted(set(known) - set(countries)))
         if left_out:
             message = f"{host_of(url)}: the catalogue knows {told(left_out)} besides {told(countries)}"
-            yield _Found("catalogue/contradiction", place, message, "countries", ", ".join(countries), left_out)
+            hint = "Name all the countries of the host, or write it as managed." if "endpoint" in place else ""
+            yield _Found("catalogue/contradiction", place, message, "countries", ", ".join(countries), left_out, hint)
 
 
 def _relaxations(spec: FabricSpec, on: date) -> Iterator[_Found]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from regions.catalogue import Country
+from regions.residency import Answer
 
 LONGEST_WAIVER = timedelta(days=366)
 
@@ -26,8 +27,8 @@ class Waiver(BaseModel):
 
     rule: str = Field(min_length=1)
     resource: str = Field(min_length=1)
-    reason: str = Field(min_length=1)
-    approver: str = Field(min_length=1)
+    reason: Answer
+    approver: Answer
     expires: date
 
 

@@ -2,11 +2,14 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from regions.catalogue import CountryTerm, Evidence
+
+Answer = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+"""What somebody answers for: blanks are none."""
 
 
 class Purpose(StrEnum):
@@ -60,9 +63,9 @@ class Relaxation(_Frozen):
     data_classes: tuple[DataClass, ...] = Field(min_length=1)
     countries: tuple[CountryTerm, ...] = Field(min_length=1)
     basis: Basis
-    reference: str | None = Field(None, min_length=1)
-    reason: str = Field(min_length=1)
-    approver: str = Field(min_length=1)
+    reference: Answer | None = None
+    reason: Answer
+    approver: Answer
     expires: date
 
     @model_validator(mode="after")

@@ -90,6 +90,46 @@ def test_a_relaxation_is_offered_only_where_the_regime_has_one() -> None:
     assert "record a relaxation" not in offered["in-dpdp+keys.key-ring-in-singapore.yaml"]
 
 
+def test_a_rule_of_the_stacks_own_is_named_as_the_cause() -> None:
+    told = {file.name: refusal(review(file, CATALOGUE, ON)) for file in WRONG}
+    assert "or change residency.allow, which refuses it" in told["residency+allow.germany-alone.yaml"]
+    assert "or change residency.deny, which refuses it" in told["residency+deny.denied-france.yaml"]
+    own = "change residency.data_classes.personal, which refuses it"
+    assert own in told["personal+process.spillover-to-paris.yaml"]
+    assert "which refuses it" not in told["uk-gdpr+process.bedrock-eu-from-london.yaml"]
+
+
+def test_where_no_country_is_left_the_stacks_own_rule_is_what_to_change(tmp_path: Path) -> None:
+    text = changed(FIRST, "data_classes: {personal: {}}", "data_classes: {personal: {}}\n      deny: [eea]")
+    text = changed(text, "eu.anthropic", "global.anthropic")
+    remedies = {finding.remedy for finding in reviewed(tmp_path, text).open if finding.rule == "residency/deny"}
+    assert remedies
+    assert all(one.endswith("change residency.deny, which refuses it.") for one in remedies)
+
+
+def test_an_endpoint_has_no_countries_to_leave_out(tmp_path: Path) -> None:
+    file = WRONG[0].parent / "us-itar+partition.endpoint-of-openai.yaml"
+    text = changed(file.read_text(), "countries: [US]", "countries: [DE]")
+    found = [finding for finding in reviewed(tmp_path, text).open if finding.rule == "catalogue/contradiction"]
+    assert [finding.remedy for finding in found] == ["Name all the countries of the host, or write it as managed."]
+
+
+@pytest.mark.parametrize("blank", ["reason: under way", "approver: cpo@example.ca"])
+def test_a_blank_answers_for_no_waiver(blank: str, tmp_path: Path) -> None:
+    key = blank.partition(":")[0]
+    found = reviewed(tmp_path, changed(with_waiver(*MISSING), blank, f"{key}: ' '"))
+    assert {(finding.rule, finding.property) for finding in found.open} == {("spec/value", key)}
+
+
+@pytest.mark.parametrize("key", ["reason", "approver", "reference"])
+def test_a_blank_answers_for_no_relaxation(key: str, tmp_path: Path) -> None:
+    text = (RIGHT[0].parent / "uk-gdpr.aws-relaxed.yaml").read_text()
+    text = changed(text, "basis: adequacy", "basis: adequacy, reference: SI 2026/1")
+    blank = re.sub(rf"{key}: [^,]+", f"{key}: ' '", text)
+    assert reviewed(tmp_path, text).open == ()
+    assert {(finding.rule, finding.property) for finding in reviewed(tmp_path, blank).open} == {("spec/value", key)}
+
+
 def test_what_no_country_satisfies_is_told_as_that() -> None:
     (file,) = (file for file in WRONG if "together-with" in file.name)
     assert "No country is left for this under uk-gdpr and eu-gdpr" in refusal(review(file, CATALOGUE, ON))
