@@ -9,18 +9,27 @@ from dataclasses import dataclass, replace
 
 from components.spec import Candidate, Destination, FabricSpec, ModelServer, Redundancy, country_of
 from regions.boundary import Flow
-from regions.catalogue import Catalogue, Country
+from regions.catalogue import HOST, Catalogue, Country
 from regions.documents import Place
 from regions.endpoints import Serving, UnknownServing, guardrail, serving, servings
 from regions.hosts import base_url
 from regions.residency import DataClass, Purpose
 
-_CLOUDS_MODELS = re.compile(
-    r"(.*\.)?bedrock[a-z-]*\.[^.]+\.(amazonaws\.|api\.a).*"
-    r"|.*\.(openai|services\.ai|cognitiveservices)\.azure\..*"
-    r"|(.*[.-])?aiplatform\.(.*\.)?googleapis\.com"
+_CLOUDS = re.compile(
+    r"(.+\.)?(amazonaws\.com(\.cn)?|amazonaws\.eu|api\.aws|api\.amazonwebservices\.(eu|com\.cn)"
+    r"|googleapis\.com|azure\.(com|us|cn)|microsoft\.com)"
 )
-"""Hosts of the clouds' model services (residency-facts.md §1.7, §2.3, §3), where the model and its way decide."""
+"""The clouds' own hosts (residency-facts.md §1.7, §2.3, §3, §4): behind them the model and its way decide."""
+_MACHINES = re.compile(
+    r".+\.(compute|elb)\.amazonaws\.com(\.cn)?|.+\.elb\.[a-z]+(-[a-z]+)+-[0-9]+\.amazonaws\.com(\.cn)?"
+    r"|.+\.vpce-svc-[0-9a-f]+\.[a-z0-9-]+\.vpce\.amazonaws\.com(\.cn)?"
+    r"|.+\.cloudapp\.azure\.com|.+\.compute\.internal"
+    r"|.+\.(?P<first>compute-1)\.amazonaws\.com"
+)
+"""Names that a cloud gives to its tenants' machines, load balancers and services: what serves there is their own.
+
+``first``: us-east-1, the one region whose machines' names do not say it.
+"""
 
 
 @dataclass(frozen=True)
@@ -152,7 +161,7 @@ def _endpoint(
     key: Place, subject: str, server: ModelServer, classes: tuple[DataClass, ...], catalogue: Catalogue
 ) -> Leg:
     host = host_of(server.url)
-    if _CLOUDS_MODELS.fullmatch(host):
+    if _CLOUDS.fullmatch(host) and not _MACHINES.fullmatch(host):
         unknown = f"{host} is a cloud's host, which does not tell where its models run: write it as managed"
         return Leg(key, subject, Purpose.PROCESS, host, (), classes, unknown=unknown)
     countries = tuple(sorted({*server.countries, *model_countries(catalogue, host)}))
@@ -209,5 +218,15 @@ def host_of(url: str) -> str:
 
 
 def model_countries(catalogue: Catalogue, host: str) -> tuple[Country, ...]:
-    """Where a vendor's own host may answer, by any of its models; none for a host that the catalogue does not know."""
-    return tuple(sorted({country for found in servings(catalogue, called=host) for country in found.countries}))
+    """Where a vendor's host, or else the known one above it, may answer by any of its models, or a cloud's machine is.
+
+    None for a host that the catalogue does not know.
+    """
+    if machine := _MACHINES.fullmatch(host):
+        names = ["us-east-1"] if machine["first"] else host.split(".")
+        return tuple(sorted({catalogue.regions[name].country for name in names if name in catalogue.regions} - {HOST}))
+    labels = host.split(".")
+    for above in (".".join(labels[index:]) for index in range(len(labels) - 1)):
+        if countries := {country for found in servings(catalogue, called=above) for country in found.countries}:
+            return tuple(sorted(countries))
+    return ()

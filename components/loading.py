@@ -13,7 +13,14 @@ from regions.catalogue import HOST, Catalogue, Country, Kind, load_catalogue
 from regions.documents import Document, Place, shown
 from regions.endpoints import UnknownServing, serving
 from regions.expectations import nearest
+from regions.hosts import base_url
 
+_AZURE_HOSTS = {
+    "public": (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"),
+    "usgovernment": (".openai.azure.us", ".cognitiveservices.azure.us"),
+    "china": (".openai.azure.cn", ".cognitiveservices.azure.cn"),
+}
+"""Under what a resource's own host is, by partition (residency-facts.md §2.3; China's as its other services')."""
 _MIDNIGHT = " 00:00:00 +0000 UTC"
 
 
@@ -92,6 +99,12 @@ def _managed(place: Place, managed: Managed, catalogue: Catalogue) -> Iterator[t
         yield place, "expected url, the base of the resource: such as https://<resource>.openai.azure.com/openai/v1"
     elif provider.platform != Platform.AZURE and managed.url is not None:
         yield (*place, "url"), f"expected no url: the catalogue tells where {managed.provider}'s own hosts answer"
+    elif managed.url is not None and (region := catalogue.regions.get(managed.region)):
+        hosts = _AZURE_HOSTS.get(region.partition, ())
+        url = base_url(managed.url)
+        if url.scheme != "https" or not (url.hostname or "").endswith(hosts):
+            under = " or ".join(f"https://<resource>{host}" for host in hosts) or "a region of Azure"
+            yield (*place, "url"), f"expected {under}, as {managed.region} has it, got {managed.url}"
 
 
 def _unfit(place: Place, managed: Managed, wanted: Kind, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:

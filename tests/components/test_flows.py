@@ -124,6 +124,17 @@ def test_spillover_goes_where_its_target_is_with_the_data_of_its_source(tmp_path
         "aiplatform.googleapis.com",
         "europe-west3-aiplatform.googleapis.com",
         "aiplatform.eu.rep.googleapis.com",
+        "vpce-0123-abcd.bedrock-runtime.us-east-1.vpce.amazonaws.com",
+        "runtime.sagemaker.us-east-1.amazonaws.com",
+        "bedrock-runtime.eusc-de-east-1.amazonaws.eu",
+        "generativelanguage.googleapis.com",
+        "x.eastus.models.ai.azure.com",
+        "models.inference.ai.azure.com",
+        "eastus.api.cognitive.microsoft.com",
+        "compute.openai.azure.com",
+        "desk.openai.azure.us",
+        "desk.openai.azure.cn",
+        "DESK.OpenAI.Azure.com.",
     ],
 )
 def test_a_clouds_model_behind_a_url_is_unknown(host: str, tmp_path: Path) -> None:
@@ -132,13 +143,45 @@ def test_a_clouds_model_behind_a_url_is_unknown(host: str, tmp_path: Path) -> No
     assert (leg.countries, "write it as managed" in str(leg.unknown)) == ((), True)
 
 
-def test_a_vendors_host_behind_a_url_is_where_the_catalogue_knows_it_to_be(tmp_path: Path) -> None:
-    candidate = '{endpoint: {url: "https://us.api.openai.com/v1", model: m, countries: [DE]}}'
+@pytest.mark.parametrize(
+    "host",
+    [
+        "us.api.openai.com",
+        "us.api.openai.com.",
+        "x.us.api.openai.com",
+        "ec2-3-4-5-6.us-west-2.compute.amazonaws.com",
+        "ec2-3-4-5-6.compute-1.amazonaws.com",
+        "vllm-1.us-east-1.elb.amazonaws.com",
+        "vllm-1.elb.us-east-1.amazonaws.com",
+        "vpce-1.vpce-svc-0a1b.us-east-1.vpce.amazonaws.com",
+        "vllm.eastus.cloudapp.azure.com",
+        "ip-10-0-0-1.us-west-2.compute.internal",
+    ],
+)
+def test_a_known_host_behind_a_url_is_also_where_the_catalogue_knows_it_to_be(host: str, tmp_path: Path) -> None:
+    candidate = f'{{endpoint: {{url: "https://{host}/v1", model: m, countries: [DE]}}}}'
     leg = found(tmp_path, candidate=candidate)["models.chat.candidates.main.endpoint", "process"]
     assert leg.countries == ("DE", "US")
 
 
-@pytest.mark.parametrize("host", ["vllm.internal", "bedrock.example.de", "aiplatform.example.de", "10.0.0.1:8000"])
+@pytest.mark.parametrize("host", ["us-east.api.openai.com", "foo.api.anthropic.com"])
+def test_a_host_under_a_vendors_may_answer_wherever_that_may(host: str, tmp_path: Path) -> None:
+    candidate = f'{{endpoint: {{url: "https://{host}/v1", model: m, countries: [DE]}}}}'
+    leg = found(tmp_path, candidate=candidate)["models.chat.candidates.main.endpoint", "process"]
+    assert set(leg.countries) > {"DE", "US"}
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "vllm.internal",
+        "vllm.example.eu",
+        "api.openai.com.example.de",
+        "bedrock.example.de",
+        "aiplatform.example.de",
+        "10.0.0.1:8000",
+    ],
+)
 def test_a_server_of_ones_own_is_where_its_owner_says(host: str, tmp_path: Path) -> None:
     candidate = f'{{endpoint: {{url: "https://{host}/v1", model: m, countries: [DE]}}}}'
     leg = found(tmp_path, candidate=candidate)["models.chat.candidates.main.endpoint", "process"]

@@ -181,6 +181,52 @@ def test_a_waiver_that_does_not_hold_leaves_the_finding(
     assert {finding.rule for finding in found.open} == {"ca-qc-law25/evidence", also}
 
 
+OURS = "https://desk.openai.azure.com/openai/v1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.openai.com/v1",
+        "https://evil.example/v1",
+        "https://desk.openai.azure.com.evil.example/v1",
+        "https://deskopenai.azure.com/v1",
+        "https://openai.azure.com/v1",
+        "https://desk.openai.azure.us/openai/v1",
+        "https://desk.openai.azure.cn/openai/v1",
+        "http://desk.openai.azure.com/openai/v1",
+        "https://desk.openai.azure%2ecom/openai/v1",
+        "https://desk.openai.azure.com:99999/openai/v1",
+        "https://desk.openai.azure.com/openai/v1?to=elsewhere",
+        "https://desk.openai.azure.com/openai/v1#x",
+    ],
+)
+def test_a_resource_of_azure_is_called_at_a_host_of_its_own_cloud(url: str, tmp_path: Path) -> None:
+    text = changed(QUEBEC, OURS, url)
+    (finding,) = reviewed(tmp_path, text).open
+    assert (finding.rule, finding.property) == ("spec/value", "url")
+    assert finding.location is not None
+    assert finding.location.line == line_of(text, url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://desk.services.ai.azure.com/openai/v1",
+        "https://desk.cognitiveservices.azure.com/",
+        "https://Desk.OpenAI.azure.com./v1",
+    ],
+)
+def test_each_host_of_a_resource_is_its_own(url: str, tmp_path: Path) -> None:
+    assert reviewed(tmp_path, changed(QUEBEC, OURS, url)).open == ()
+
+
+@pytest.mark.parametrize("host", ["datadoghq.com.", "DatadogHQ.com"])
+def test_a_spelling_does_not_make_a_known_host_another(host: str, tmp_path: Path) -> None:
+    text = changed(FIRST, "https://api.datadoghq.eu", f"https://{host}")
+    assert "catalogue/contradiction" in {finding.rule for finding in reviewed(tmp_path, text).open}
+
+
 def test_a_boundary_cannot_be_waived(tmp_path: Path) -> None:
     text = changed(
         with_waiver("ca-pipeda/process", "models.chat.candidates.main.managed"), "sku: Standard", "sku: GlobalStandard"
