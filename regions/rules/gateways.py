@@ -7,6 +7,8 @@ YAML text inside them.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 
 import yaml
@@ -21,6 +23,12 @@ from regions.rules.rule import Breach, Plan
 _TELEMETRY = re.compile(
     r"OTEL_EXPORTER_OTLP_([A-Z]+_)?ENDPOINT|DD_SITE|DD_URL|LANGFUSE_(OTEL_)?HOST|LANGFUSE_BASE_URL|SENTRY_DSN"
 )
+_TOLD = re.compile(rf"\b({_TELEMETRY.pattern})[\"']?[ \t]*[:=][ \t]*[\"']?([^\s\"',;}}]+)")
+"""A setting in text that is neither JSON nor YAML: an env file, a command, a template."""
+_SERVICE = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+"""The name of a Kubernetes Service (RFC 1035): never a number, which is an address in disguise."""
+_ADDRESSES = ("api_base", "base_url", "aws_bedrock_runtime_endpoint")
+"""What makes LiteLLM call another address than the region's."""
 _HOSTS = {"anthropic": "api.anthropic.com", "mistral": "api.mistral.ai", "openai": "api.openai.com"}
 """Where LiteLLM calls a vendor when no ``api_base`` says otherwise."""
 _OWN_SERVERS = ("hosted_vllm", "openai")
@@ -49,15 +57,19 @@ def telemetry_settings(value: Any, place: str = "") -> Iterator[tuple[str, str, 
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from telemetry_settings(item, f"{place}[{index}]")
-    elif isinstance(value, str) and value[:1] in ("[", "{") and _TELEMETRY.search(value):
-        yield from telemetry_settings(_parsed(value), place)
+    elif isinstance(value, str) and _TELEMETRY.search(value):
+        yield from _told_in(value, place)
 
 
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return None
+def _told_in(text: str, place: str) -> Iterator[tuple[str, str, Any]]:
+    for read in (json.loads, yaml.safe_load):
+        with suppress(ValueError, yaml.YAMLError):
+            document = read(text)
+            if isinstance(document, Mapping | list):
+                yield from telemetry_settings(document, place)
+                return
+    for found in _TOLD.finditer(text):
+        yield f"{place}.{found[1]}".lstrip("."), found[1], found[found.re.groups]
 
 
 def is_in_cluster(url: str) -> bool:
@@ -65,7 +77,9 @@ def is_in_cluster(url: str) -> bool:
     host = host_of(url)
     if host is None:
         return False
-    return host == "127.0.0.1" or "." not in host or host.endswith((".svc", ".svc.cluster.local"))
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return _SERVICE.fullmatch(host) is not None or host.endswith((".svc", ".svc.cluster.local"))
 
 
 def configurations(value: Any, place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -119,6 +133,9 @@ def _answered(params: Mapping[str, Any], plan: Plan) -> tuple[str, tuple[str, ..
     """What answers a route, and in which countries; raises ``UnknownServing``."""
     provider, _, model = str(params.get("model")).partition("/")
     base = params.get("api_base")
+    moved = next((key for key in _ADDRESSES if params.get(key)), None)
+    if moved is not None and provider in ("bedrock", "vertex_ai"):
+        raise UnknownServing(f"{moved} is {params[moved]!r}, and where that answers {provider} is not known")
     if provider == "azure":
         deployment = named(plan, model, "azure-native:cognitiveservices:Deployment")
         if deployment is None:

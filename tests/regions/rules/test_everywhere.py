@@ -123,6 +123,18 @@ def telemetry() -> list[Case]:
             {"containerDefinitions": '[{"environment": [{"name": "DD_SITE", "value": "datadoghq.com"}]}]'},
             "containerDefinitions[0].environment[0].value",
         ),
+        *(
+            FRANKFURT.case("X02", f"in text: {why}", CONFIG, {"data": {"told": text}}, f"data.told.{path}")
+            for why, text, path in (
+                ("YAML", "env:\n  DD_SITE: datadoghq.com\n", "env.DD_SITE"),
+                ("env file", "A=1\nexport DD_SITE=datadoghq.com\n", "DD_SITE"),
+                ("JSON after a space", ' {"DD_SITE": "datadoghq.com"}', "DD_SITE"),
+                ("JSON with tabs", '{\n\t"DD_SITE": "datadoghq.com"}', "DD_SITE"),
+                ("template", '{{ if .x }}\nDD_SITE: "datadoghq.com"\n{{ end }}', "DD_SITE"),
+                ("command", "run --set DD_URL=https://t.example.org", "DD_URL"),
+            )
+        ),
+        FRANKFURT.case("X02", "in text: inside", CONFIG, {"data": {".env": "DD_SITE=datadoghq.eu\nB=2"}}),
         LONDON.case("X02", "German site under UK law", CONFIG, {"data": {"DD_SITE": "datadoghq.eu"}}, "data.DD_SITE"),
         LONDON.case("X02", "British site under UK law", CONFIG, {"data": {"DD_SITE": "uk1.datadoghq.com"}}),
     ]
@@ -135,6 +147,11 @@ def gateways() -> list[Case]:
         FRANKFURT.case("X03", "profile anywhere", CONFIG, routes(bedrock(f"global.{CLAUDE}")), FIRST),
         FRANKFURT.case("X03", "profile of the US", CONFIG, routes(bedrock(f"us.{CLAUDE}", "us-east-1")), FIRST),
         FRANKFURT.case("X03", "model in its region", CONFIG, routes(bedrock(f"converse/{TITAN}"))),
+        *(
+            FRANKFURT.case("X03", f"{key} elsewhere", CONFIG, routes(route | {key: "https://b.example.org"}), FIRST)
+            for key in ("api_base", "base_url", "aws_bedrock_runtime_endpoint")
+            for route in (TO_TITAN, {"model": "vertex_ai/gemini-3.5-flash", "vertex_location": "eu"})
+        ),
         FRANKFURT.case("X03", "region left open", CONFIG, routes(bedrock(TITAN, None)), FIRST),
         FRANKFURT.case("X03", "region from outside", CONFIG, routes(bedrock(TITAN, "os.environ/AWS_REGION")), FIRST),
         ZURICH.case("X03", "profile from Zurich", CONFIG, routes(bedrock(f"eu.{CLAUDE}", "eu-central-2")), FIRST),
