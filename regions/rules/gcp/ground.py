@@ -7,7 +7,7 @@ from typing import Any
 
 from regions.findings import Severity
 from regions.residency import Purpose
-from regions.rules.clauses import one_of, outside, present, within
+from regions.rules.clauses import absent, one_of, outside, present, within
 from regions.rules.gcp.places import places
 from regions.rules.rule import UNKNOWN, UNSET, Breach, Clause, Plan, Resource, ResourceRule
 
@@ -71,6 +71,24 @@ def _is_no_guard(resource: Resource) -> bool:
     return _guard(resource) not in _GUARDS
 
 
+def _limits_no_locations(resource: Resource) -> bool:
+    return _guard(resource) != _GUARDS[0]
+
+
+def _limits_within(value: Any, resource: Resource, plan: Plan) -> Iterator[Breach | str]:
+    """A value of gcp.resourceLocations: ``in:eu-locations``, ``in:europe-west3-locations``, ``europe-west3``."""
+    if value is UNSET:
+        yield "it names no location that it allows, so every other is"
+        return
+    where = str(value).removeprefix("in:").removeprefix("is:").removesuffix("-locations")
+    if where != "eu":
+        yield from filter(None, (outside(plan, resource, Purpose.REST, where),))
+    elif breach := plan.outside(
+        str(value), Purpose.REST, tuple(sorted(plan.catalogue.expand(("eu",), plan.boundary.host)))
+    ):
+        yield breach
+
+
 RULES: tuple[ResourceRule, ...] = (
     ResourceRule(
         id="G01",
@@ -106,9 +124,12 @@ RULES: tuple[ResourceRule, ...] = (
         remedy="set gcp.resourceLocations, gcp.restrictEndpointUsage and vertexai.allowedModels by orgpolicy.Policy",
         source="docs.cloud.google.com, restrict-endpoint-usage; vertexai.allowedModels secondary",
         clauses=(
-            Clause("spec.rules", present("it sets nothing"), unless=_is_no_guard),
             Clause("spec.reset", one_of((False,), "it takes the guard away"), unless=_is_no_guard, own=True),
             Clause("spec.rules[].allowAll", one_of(("FALSE",), "it allows everything"), unless=_is_no_guard, own=True),
+            Clause("spec.rules[].enforce", one_of(("TRUE",), "it is not enforced"), unless=_is_no_guard, own=True),
+            Clause("spec.rules[].condition", absent("it holds on a condition only"), unless=_is_no_guard, own=True),
+            Clause("spec.rules[].values", present("it names no values"), unless=_is_no_guard),
+            Clause("spec.rules[].values.allowedValues[]", _limits_within, unless=_limits_no_locations),
         ),
         whole=_unguarded,
     ),

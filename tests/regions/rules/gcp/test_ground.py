@@ -1,5 +1,7 @@
 """G01, G02 and G27: where Google Cloud resources and providers stand, and what guards a project."""
 
+from typing import Any
+
 import pytest
 
 from regions.rules import review_plan
@@ -15,6 +17,19 @@ FRANKFURT, LONDON, ZURICH = Stack("europe-west3"), Stack("europe-west2", "uk-gdp
 LILLE = Stack("u-france-east1", "eu-strict")
 MULTI_REGIONS = ("global", "us", "eu", "asia", "US", "EU", "ASIA", "EUR4", "NAM4", "eur3", "nam5")
 GUARD = {"name": "projects/p/policies/gcp.resourceLocations"}
+ENDPOINTS = {"name": "projects/p/policies/gcp.restrictEndpointUsage"}
+LIMITS = "spec.rules[0].values.allowedValues[0]"
+INSIDE = {"values": {"allowedValues": ["in:eu-locations"]}}
+CONDITION = {"condition": {"expression": "resource.matchTag('1/environment', 'prod')"}}
+
+
+def ruled(*rules: dict[str, Any]) -> dict[str, Any]:
+    return {"spec": {"rules": list(rules)}}
+
+
+def allowed(value: str) -> dict[str, Any]:
+    return GUARD | ruled({"values": {"allowedValues": [value]}})
+
 
 CASES = [
     FRANKFURT.case("G01", "inside", RUN, {"location": "europe-west3"}),
@@ -44,19 +59,51 @@ CASES = [
     FRANKFURT.case(
         "G27", "guards", POLICY, GUARD | {"spec": {"rules": [{"values": {"allowedValues": ["in:eu-locations"]}}]}}
     ),
-    FRANKFURT.case("G27", "sets nothing", POLICY, GUARD, "spec.rules"),
+    FRANKFURT.case("G27", "sets nothing", POLICY, GUARD, "spec.rules[].values", "spec.rules[].values.allowedValues[]"),
+    FRANKFURT.case("G27", "is taken back", POLICY, GUARD | {"spec": {"reset": True, "rules": [INSIDE]}}, "spec.reset"),
+    FRANKFURT.case("G27", "allows all", POLICY, GUARD | ruled(INSIDE | {"allowAll": "TRUE"}), "spec.rules[0].allowAll"),
     FRANKFURT.case(
-        "G27", "is taken back", POLICY, GUARD | {"spec": {"reset": True, "rules": [{"enforce": "TRUE"}]}}, "spec.reset"
+        "G27",
+        "only tries it",
+        POLICY,
+        GUARD | {"dryRunSpec": {"rules": [INSIDE]}},
+        "spec.rules[].values",
+        "spec.rules[].values.allowedValues[]",
     ),
     FRANKFURT.case(
-        "G27", "allows all", POLICY, GUARD | {"spec": {"rules": [{"allowAll": "TRUE"}]}}, "spec.rules[0].allowAll"
+        "G27", "no rules", POLICY, GUARD | ruled(), "spec.rules.values", "spec.rules.values.allowedValues[]"
     ),
+    FRANKFURT.case(
+        "G27", "not enforced", POLICY, GUARD | ruled(INSIDE | {"enforce": "FALSE"}), "spec.rules[0].enforce"
+    ),
+    FRANKFURT.case("G27", "under a condition", POLICY, GUARD | ruled(INSIDE | CONDITION), "spec.rules[0].condition"),
+    FRANKFURT.case("G27", "denies an endpoint", POLICY, ENDPOINTS | ruled({"values": {"deniedValues": ["a"]}})),
+    FRANKFURT.case("G27", "denies no endpoint", POLICY, ENDPOINTS | ruled({}), "spec.rules[0].values"),
+    FRANKFURT.case(
+        "G27",
+        "denies a location, allows the others",
+        POLICY,
+        GUARD | ruled({"values": {"deniedValues": ["in:us-locations"]}}),
+        LIMITS.removesuffix("[0]"),
+    ),
+    *(
+        FRANKFURT.case("G27", f"allows {value}", POLICY, allowed(value))
+        for value in ("in:europe-west3-locations", "europe-west3", "is:europe-west4")
+    ),
+    *(
+        FRANKFURT.case("G27", f"allows {value}", POLICY, allowed(value), LIMITS)
+        for value in ("in:us-locations", "in:europe-locations", "us-central1", "global", "europe-west2")
+    ),
+    ZURICH.case("G27", "allows the EU under Swiss law", POLICY, allowed("in:eu-locations"), LIMITS),
     FRANKFURT.case("G27", "is no guard", POLICY, {"name": "projects/p/policies/compute.skipDefaultNetworkCreation"}),
     FRANKFURT.case(
         "G27",
         "another policy may allow all and be taken back",
         POLICY,
-        {"name": "projects/p/policies/iam.x", "spec": {"reset": True, "rules": [{"allowAll": "TRUE"}]}},
+        {
+            "name": "projects/p/policies/iam.x",
+            "spec": {"reset": True, "rules": [{"allowAll": "TRUE", "enforce": "FALSE"} | CONDITION]},
+        },
     ),
 ]
 
@@ -72,7 +119,7 @@ def test_every_clause_is_needed_and_tested() -> None:
 
 
 def guard(constraint: str) -> Resource:
-    return resource(POLICY, constraint, {"name": f"organizations/1/policies/{constraint}", "spec": {"rules": [{}]}})
+    return resource(POLICY, constraint, {"name": f"organizations/1/policies/{constraint}", "spec": {"rules": [INSIDE]}})
 
 
 GUARDS = ("gcp.resourceLocations", "gcp.restrictEndpointUsage", "vertexai.allowedModels")
