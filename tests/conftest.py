@@ -1,5 +1,10 @@
 """Fixtures that every test may ask for; what they give is said in their modules."""
 
+from hypothesis import settings
+
+settings.register_profile("loomstead", deadline=None)  # time decides no test
+settings.load_profile("loomstead")
+
 pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.temporal",

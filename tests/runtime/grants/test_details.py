@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
@@ -56,7 +56,6 @@ def allows(detail: Detail, call: dict[str, Any], calls: int) -> bool:
     return in_budget and all(name in call and rule.permits(call[name]) for name, rule in detail.args.items())
 
 
-@settings(deadline=None)
 @given(constraints(), constraints(), VALUES)
 @example(Constraint(const=True), Constraint(const=1), True)
 @example(Constraint(enum=()), Constraint(const=1), 1)
@@ -69,7 +68,6 @@ def test_a_constraint_within_another_permits_no_value_that_the_other_refuses(
         assert (inner.source, inner.trust, inner.bind) == (outer.source, outer.trust, outer.bind)
 
 
-@settings(deadline=None)
 @given(
     st.lists(details(), max_size=2, unique_by=lambda detail: detail.tool),
     st.lists(details(), max_size=2, unique_by=lambda detail: detail.tool),

@@ -54,7 +54,7 @@ async def test_three_processes_with_fifty_callers_each_get_exactly_the_turns_the
 ACTIONS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["take", "fail", "stop"])), max_size=70)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(max_steps=st.integers(1, 60), actions=ACTIONS)
 def test_any_interleaving_of_three_gateways_stays_under_the_limit(
     database: Database, max_steps: int, actions: list[tuple[int, str]]

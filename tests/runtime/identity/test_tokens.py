@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
@@ -246,7 +246,6 @@ def test_a_cached_token_dies_when_it_expires() -> None:
     assert [code(TOKEN, own) for _ in range(2)] == ["token_expired"] * 2
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_any_flipped_byte_is_refused(data: st.DataObject) -> None:
     original = TOKEN.encode()
@@ -258,7 +257,6 @@ def test_any_flipped_byte_is_refused(data: st.DataObject) -> None:
     assert code(forged, own) in {"token_malformed", "token_tampered", "token_foreign", "token_wrong_audience"}
 
 
-@settings(deadline=None)
 @given(st.integers(0, len(TOKEN) - 1), st.binary(max_size=3))
 def test_a_cut_or_stuffed_token_is_refused(place: int, stuffing: bytes) -> None:
     original = TOKEN.encode()
@@ -267,7 +265,6 @@ def test_a_cut_or_stuffed_token_is_refused(place: int, stuffing: bytes) -> None:
     assert not stuffing or code(stuffed)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60) | st.text(max_size=60))
 def test_garbage_is_malformed(garbage: bytes | str) -> None:
     assert code(garbage) == "token_malformed"

@@ -23,7 +23,7 @@ from runtime.ledger.writer import Ledger
 from tests.fixtures.postgres import Database
 from tests.runtime.ledger.conftest import ISSUER_KEY, LEDGER_KEY, SUBJECTS_KEY, step
 
-on_one_export = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+on_one_export = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 async def check(pool: asyncpg.Pool, trust: Trust) -> Report:
