@@ -20,6 +20,7 @@ _UNAVAILABLE = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # its word for a connection that is gone and has not noticed yet
 )
 
 
@@ -73,7 +74,7 @@ class _Connection(asyncpg.Connection):
         try:
             async with super().transaction(**options):
                 yield
-        except asyncpg.InternalClientError as error:  # it rolls back before it has noticed that the server is gone
+        except asyncpg.InternalClientError as error:
             raise _unavailable(error) from error
         except asyncpg.InterfaceError as error:  # its word for a roll-back on a dead connection
             if not self.is_closed():
