@@ -5,6 +5,7 @@ Started before either of them answers, it waits; ``worker ready`` in its log say
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from datetime import timedelta
@@ -83,4 +84,6 @@ async def _connect(address: str) -> Client:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    logging.shutdown()
+    os._exit(code)  # all is closed; Temporal's core now and then crashes in the interpreter's own end
