@@ -21,6 +21,17 @@ _AZURE_HOSTS = {
     "china": (".openai.azure.cn", ".cognitiveservices.azure.cn"),
 }
 """Under what a resource's own host is, by partition (residency-facts.md §2.3; China's as its other services')."""
+_CLOUDS_OWN = (
+    *("account", "directory", "network", "cluster", "gateway", "cache", "triggers", "budget", "size", "extent"),
+    *("orchestrator", "keys", "backup", "logs", "telemetry", "guardrail"),
+)
+_LACKING = {
+    Platform.AWS: ("directory", "ports"),
+    Platform.AZURE: ("guardrail", "ports"),
+    Platform.GCP: ("guardrail", "directory", "ports"),
+    Platform.KUBERNETES: ("guardrail", "directory", "account", "ports"),
+    Platform.LOCAL: _CLOUDS_OWN,
+}
 _MIDNIGHT = " 00:00:00 +0000 UTC"
 
 
@@ -164,8 +175,7 @@ def _spillover(spec: FabricSpec, model_class: ModelClass, name: str, managed: Ma
 
 def _not_on_platform(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
     """Sections that the platform does not have: asking for one may not silently do nothing."""
-    lacking = {Platform.LOCAL: ("keys", "backup", "logs", "telemetry", "guardrail"), Platform.AWS: ()}
-    for section in lacking.get(spec.platform, ("guardrail",)):
+    for section in _LACKING[spec.platform]:
         if section in spec.model_fields_set:
             yield (section,), f"expected no such section: platform {spec.platform} does not have it"
 

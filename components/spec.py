@@ -10,13 +10,27 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from components.infrastructure import (
+    Budget,
+    Cache,
+    Cluster,
+    Directory,
+    Extent,
+    Gateway,
+    Http,
+    Name,
+    Network,
+    Orchestrator,
+    Section,
+    Size,
+    Triggers,
+)
 from regions.canonical import digest
 from regions.catalogue import HOST, Catalogue, Country, Custody, Kind
 from regions.documents import DocumentError, Place
 from regions.findings import Waiver
-from regions.hosts import base_url
 from regions.residency import DataClass, Residency
 
 CONFIG_KEY = "loomstead:fabric"
@@ -27,7 +41,7 @@ class SpecError(DocumentError):
     """The stack file is not a FabricSpec: one line a mistake, with file, line and key."""
 
 
-Section = TypeVar("Section", bound=BaseModel)
+Chosen = TypeVar("Chosen", bound=BaseModel)
 
 
 class Platform(StrEnum):
@@ -48,39 +62,36 @@ class Port(StrEnum):
     GATEWAY = "gateway"
 
 
-def _exactly_one(section: Section, *names: str) -> Section:
+def _exactly_one(section: Chosen, *names: str) -> Chosen:
     given = [name for name in names if getattr(section, name) is not None]
     if len(given) != 1:
         raise ValueError(f"expected exactly one of {', '.join(names)}, got {' and '.join(given) or 'none'}")
     return section
 
 
-def _http(url: str) -> str:
-    return base_url(url).geturl()
-
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$", examples=["order-desk"])]
 Operation = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,63}$", examples=["orders.get"])]
-Http = Annotated[str, AfterValidator(_http)]
 UnprivilegedPort = Annotated[int, Field(ge=1024, le=65535)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Replica(_Section):
+class Replica(Section):
     """What bounds the agents' reads."""
 
     connection_limit: int = Field(20, ge=1, le=90)  # the servers take 100
     statement_timeout_ms: int = Field(5000, ge=1, le=600_000)
 
 
-class Postgres(_Section):
+class Postgres(Section):
+    """``version``, machines and storage (GiB): otherwise the size's. ``backup_days``: how long backups are kept."""
+
     replica: Replica = Replica()
+    version: str | None = Field(None, pattern=r"^\d\d(\.\d+)?$")
+    machine: str | None = None
+    replica_machine: str | None = None
+    storage_gib: int | None = Field(None, ge=20, le=65_536)
+    backup_days: int = Field(14, ge=1, le=35)
 
 
-class Hosted(_Section):
+class Hosted(Section):
     """A model server that the fabric runs itself: exactly one of ``weights`` and ``gguf``."""
 
     weights: str | None = Field(None, description="A name in regions/catalogue/weights.yaml")
@@ -91,7 +102,7 @@ class Hosted(_Section):
         return _exactly_one(self, "weights", "gguf")
 
 
-class ModelServer(_Section):
+class ModelServer(Section):
     """An OpenAI-compatible server that is there already, and every country where its inference may run."""
 
     url: Http
@@ -100,7 +111,7 @@ class ModelServer(_Section):
     credential: Name | None = None
 
 
-class Managed(_Section):
+class Managed(Section):
     """A provider's model; the catalogue knows where its inference may run.
 
     ``region``: the region, Vertex location or host that is called. ``sku``: the Azure deployment's. ``spillover``: the
@@ -116,7 +127,7 @@ class Managed(_Section):
     credential: Name | None = None
 
 
-class Candidate(_Section):
+class Candidate(Section):
     """One way to answer a model class: exactly one of ``hosted``, ``endpoint``, ``managed``.
 
     ``data_classes``: the only ones that may be sent there; none named: all of the stack. ``weight``: share among the
@@ -138,7 +149,7 @@ class Candidate(_Section):
         return _exactly_one(self, "hosted", "endpoint", "managed")
 
 
-class ModelClass(_Section):
+class ModelClass(Section):
     """What agents ask for by name, and who may answer."""
 
     kind: Kind = Kind.CHAT
@@ -169,42 +180,47 @@ class Redundancy(StrEnum):
     GEO = "geo"
 
 
-class Backup(_Section):
+class Backup(Section):
     """Where backups lie; no region: the stack's own."""
 
     region: str | None = None
     redundancy: Redundancy = Redundancy.ZONE
 
 
-class KeyRing(_Section):
-    """Where the keys lie that encrypt the stack, and who holds them; no region: the stack's own."""
+class KeyRing(Section):
+    """Where the keys lie that encrypt the stack, and who holds them; no region: the stack's own.
+
+    ``encryption``: an own key that encrypts what is stored: ARN, id of a Key Vault, or full name in Cloud KMS.
+    """
 
     region: str | None = None
     custody: Custody = Custody.CUSTOMER
     replicas: tuple[str, ...] = Field((), description="Further regions of a multi-region key")
+    encryption: str | None = None
 
 
-class Destination(_Section):
+class Destination(Section):
     """A host that gets logs or telemetry; ``countries`` where the catalogue does not know it."""
 
     url: Http
     countries: tuple[Country, ...] | None = Field(None, min_length=1)
 
 
-class Logs(_Section):
-    """Where logs are kept (no region: the stack's own), and who else gets them."""
+class Logs(Section):
+    """Where logs are kept (no region: the stack's own), for how many days, and who else gets them."""
 
     region: str | None = None
-    sinks: dict[Name, Destination] = {}
+    days: int = Field(365, ge=1, le=3653)
+    sinks: dict[Name, Destination] = Field({})
 
 
-class Guardrail(_Section):
+class Guardrail(Section):
     """A Bedrock guardrail; ``profile``: the cross-region one that evaluates its text, none: the stack's region."""
 
     profile: str | None = None
 
 
-class Limits(_Section):
+class Limits(Section):
     """``iterations``: model turns a task has before a person is asked. The others are seconds."""
 
     iterations: int = Field(10, ge=1, le=100)
@@ -213,7 +229,7 @@ class Limits(_Section):
     approval_seconds: int = Field(86_400, ge=60, le=2_592_000)
 
 
-class CoreSystem(_Section):
+class CoreSystem(Section):
     """``demo: true`` (the order system of the demo, hosted here), or ``url``, ``openapi`` and ``country``."""
 
     demo: bool = False
@@ -229,30 +245,43 @@ class CoreSystem(_Section):
         return self
 
 
-class ScopeClass(_Section):
+class ScopeClass(Section):
     """A named set of rights in a core system; tools are operation ids of its OpenAPI document."""
 
     core_system: Name
     tools: tuple[Operation, ...] = Field(min_length=1)
 
 
-class FabricSpec(_Section):
+class FabricSpec(Section):
+    """``account``: the only AWS account, Azure subscription or Google project that this stack is made in."""
+
     platform: Platform
     region: str
+    extent: Extent = Extent.FABRIC
+    size: Size = Size.SMALL
+    account: str | None = Field(None, min_length=1)
+    directory: Directory | None = None
     country: Country | None = Field(None, description="Where the machines stand; of a cloud's region it is known")
     residency: Residency
     waivers: tuple[Waiver, ...] = ()
     keys: KeyRing = KeyRing()
     backup: Backup = Backup()
     logs: Logs = Logs()
-    telemetry: dict[Name, Destination] = {}
+    telemetry: dict[Name, Destination] = Field({})
     guardrail: Guardrail | None = None
+    network: Network = Network()
+    cluster: Cluster = Cluster()
+    gateway: Gateway | None = None
+    orchestrator: Orchestrator = Orchestrator()
+    cache: Cache = Cache()
+    triggers: Triggers = Triggers()
+    budget: Budget | None = None
     postgres: Postgres = Postgres()
     models: dict[Name, ModelClass] = Field(min_length=1)
     ports: dict[Port, UnprivilegedPort] = Field({}, description="Fixed ports; a name left out gets a free one")
     limits: Limits = Limits()
-    core_systems: dict[Name, CoreSystem] = {}
-    scope_classes: dict[Name, ScopeClass] = {}
+    core_systems: dict[Name, CoreSystem] = Field({})
+    scope_classes: dict[Name, ScopeClass] = Field({})
 
     @property
     def digest(self) -> str:
