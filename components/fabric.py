@@ -1,202 +1,120 @@
-"""One fabric, end to end. Read this first: each part is a capability, in the order in which they need each other.
+"""One fabric, end to end. Read this first.
 
-cluster → keys → postgres → core system ─┐
-    └→ orchestrator, model host ─────────┼→ gateway
-       identity → Manifest ──────────────┘
+A spec that was reviewed is asked three things: does the platform have what it asks for, does it say all that has to be
+known, and can its parts be made so. Only then is anything registered, by the platform's own ``components/fabrics``.
+
+keys ─┬→ network ─┬→ databases, cache ─┬→ gateway, worker → Manifest
+      │           ├→ cluster ─→ identity┤
+      │           └→ managed models     ├→ orchestrator, triggers
+      └→ observability, guardrails, budget, backup
 """
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator
+from importlib import import_module
 
-import pulumi
-from pulumi import Input, Output
+from components.fabrics import PLATFORMS
+from components.fabrics.contract import Fabric
+from components.parity import Capability, require
+from components.publish import Ground
+from components.spec import Extent, FabricSpec, Platform
+from regions.catalogue import Catalogue
+from regions.documents import Place, shown
 
-from components.cluster.contract import Cluster
-from components.core_system.contract import CoreSystem
-from components.gateway.contract import Gateway
-from components.identity.contract import Identity
-from components.keys.contract import Keys
-from components.local.manifest_file import ManifestFile
-from components.local.revision import source_revision
-from components.model_endpoints import any_translated, hosted_name
-from components.model_host.contract import ModelHost
-from components.orchestrator.contract import Orchestrator
-from components.parity import Contract, implementation
-from components.postgres.contract import Postgres
-from components.publish import Answers, Ground, publish
-from components.spec import Port
-from components.vector.contract import Vector
+FOUNDATION = (
+    Capability.NETWORK,
+    Capability.KEYS,
+    Capability.IDENTITY,
+    Capability.POSTGRES,
+    Capability.OBSERVABILITY,
+    Capability.GUARDRAILS,
+)
+RUNS = (Capability.CLUSTER, Capability.CACHE, Capability.VECTOR, Capability.GATEWAY, Capability.ORCHESTRATOR)
+"""What a whole fabric has beyond its foundation."""
+LOCAL = (
+    *(Capability.CLUSTER, Capability.KEYS, Capability.IDENTITY, Capability.POSTGRES, Capability.VECTOR),
+    *(Capability.GATEWAY, Capability.ORCHESTRATOR),
+)
 
 
-class Fabric(pulumi.ComponentResource):
-    """Everything that a stack file asks for. ``weights``: the model file, where the fabric hosts the model.
+class Incomplete(Exception):
+    """The stack file is right so far and does not say enough for its fabric to be made; one line a key."""
 
-    ``gateway``, ``temporal_ui``: URLs. ``manifest``: path of the signed Manifest.
+
+def build(ground: Ground) -> Fabric:
+    """Register the fabric that ``ground.spec`` asks for, or nothing: raises before the first resource.
+
+    Raises ``NotSupported``, ``Incomplete``, and what the platform's parts refuse.
     """
+    check(ground)
+    return _fabric(ground.spec.platform)("fabric", ground)
 
-    gateway: Output[str]
-    temporal_ui: Output[str]
-    manifest: Output[str]
 
-    def __init__(
-        self, name: str, ground: Ground, home: Path, weights: Path | None, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("loomstead:fabric:Fabric", name, None, opts)
-        self._name, self._ground, self._spec = name, ground, ground.spec
-        self._child = pulumi.ResourceOptions(parent=self)
-        self._cluster = self._create_cluster(home)
-        self._keys = self._part(Keys)(f"{name}-keys", {"home": self._cluster.home}, self._child)
-        self._issuer = Output.format("http://127.0.0.1:{0}", self._port(Port.GATEWAY))
-        self._postgres = self._create_postgres()
-        self._create_vector()
-        self._orchestrator = self._create_orchestrator()
-        self._model_url = self._create_model_host(weights)
-        self._demo = self._create_demo()
-        manifest = self._publish()
-        gateway = self._create_gateway(manifest)
-        self.gateway, self.temporal_ui, self.manifest = gateway.url, self._orchestrator.ui, manifest.path
-        self.register_outputs({"gateway": self.gateway, "temporal_ui": self.temporal_ui, "manifest": self.manifest})
+def check(ground: Ground) -> None:
+    """Raises what ``build`` does, and makes nothing."""
+    require(asked_for(ground.spec, ground.catalogue), ground.spec.platform)
+    if wanting := [f"loomstead:fabric.{shown(place)}: expected {what}" for place, what in lacking(ground.spec)]:
+        raise Incomplete("\n".join(wanting))
+    _fabric(ground.spec.platform).check(ground)
 
-    def _part(self, contract: type[Contract]) -> type[Contract]:
-        return implementation(contract, self._spec.platform)
 
-    def _port(self, port: Port) -> Output[int]:
-        return self._cluster.ports[port]
+def _fabric(platform: str) -> type[Fabric]:
+    module, _, name = PLATFORMS[platform].partition(":")
+    return getattr(import_module(module), name)
 
-    @property
-    def _has_demo(self) -> bool:
-        return any(system.demo for system in self._spec.core_systems.values())
 
-    def _create_cluster(self, home: Path) -> Cluster:
-        unused = {Port.MODEL: self._spec.hosted is None, Port.ORDERS: not self._has_demo}
-        names = [str(port) for port in Port if not unused.get(port)]
-        fixed = {str(name): port for name, port in self._spec.ports.items()}
-        return self._part(Cluster)(
-            f"{self._name}-cluster", {"home": str(home), "names": names, "fixed": fixed}, self._child
+def asked_for(spec: FabricSpec, catalogue: Catalogue) -> tuple[Capability, ...]:
+    """The capabilities that a spec needs of its platform, in the order of the table."""
+    if spec.platform is Platform.LOCAL:
+        always = LOCAL
+    else:
+        always = (*FOUNDATION, *(RUNS if spec.extent is Extent.FABRIC else ()))
+    wanted = {
+        Capability.MODEL_HOST: spec.hosted is not None,
+        # another platform's models are called over the exits
+        Capability.MODELS: any(catalogue.providers[each.provider].platform == spec.platform for each in spec.managed()),
+        Capability.CORE_SYSTEM: any(system.demo for system in spec.core_systems.values()),
+        Capability.TRIGGERS: spec.triggers.kafka is not None or spec.triggers.mail is not None,
+        Capability.BUDGET: spec.budget is not None,
+    }
+    return tuple(found for found in Capability if found in always or wanted.get(found))
+
+
+def lacking(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
+    """The keys that a stack file may leave out for review, and that its fabric cannot be made without."""
+    if spec.platform is Platform.LOCAL:
+        return
+    if spec.platform is Platform.KUBERNETES:
+        yield from _of_a_cluster(spec)
+    else:
+        yield from _of_a_cloud(spec)
+    if spec.extent is Extent.FABRIC and spec.gateway is None:
+        yield ("gateway",), "image, host and certificate of the gateway, as extent is fabric"
+
+
+def _of_a_cloud(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
+    kinds = {Platform.AWS: "AWS account (12 digits)", Platform.AZURE: "subscription's id", Platform.GCP: "project's id"}
+    if spec.account is None:
+        yield ("account",), f"the {kinds[spec.platform]} that all of it is made in, and nowhere else"
+    if spec.network.cidr is None and spec.network.own is None:
+        yield ("network",), "cidr, such as 10.20.0.0/16, for a new network, or own, the one to use"
+    if spec.platform is Platform.AZURE and spec.directory is None:
+        yield ("directory",), "tenant, administrators and administrators_name: who administers the databases"
+    if spec.hosted and not spec.cluster.gpu:
+        yield ("cluster", "gpu"), "the GPU family that the hosted model runs on"
+
+
+def _of_a_cluster(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
+    cluster = spec.cluster
+    if not cluster.context:
+        yield ("cluster", "context"), "the context of the kubeconfig"
+    if not cluster.server:
+        yield ("cluster", "server"), "the URL of the API server that the context leads to"
+    if not cluster.storage_class:
+        yield ("cluster", "storage_class"), "the class of the databases' volumes"
+    if not cluster.encrypted_at_rest:
+        yield (
+            ("cluster", "encrypted_at_rest"),
+            "true: Secrets lie in etcd, and only who runs the API server can see that it encrypts them",
         )
-
-    def _create_postgres(self) -> Postgres:
-        replica = self._spec.postgres.replica
-        return self._part(Postgres)(
-            f"{self._name}-postgres",
-            {
-                "home": self._cluster.home,
-                "primary_port": self._port(Port.PRIMARY),
-                "replica_port": self._port(Port.REPLICA),
-                "secrets": self._keys.secrets,
-                "generation": self._keys.generation,
-                "connection_limit": replica.connection_limit,
-                "statement_timeout_ms": replica.statement_timeout_ms,
-            },
-            self._child,
-        )
-
-    def _create_vector(self) -> Vector:
-        postgres = self._postgres
-        return self._part(Vector)(
-            f"{self._name}-vector", {"host": postgres.primary_host, "port": postgres.primary_port}, self._child
-        )
-
-    def _create_orchestrator(self) -> Orchestrator:
-        return self._part(Orchestrator)(
-            f"{self._name}-orchestrator",
-            {
-                "home": self._cluster.home,
-                "port": self._port(Port.TEMPORAL),
-                "ui_port": self._port(Port.TEMPORAL_UI),
-            },
-            self._child,
-        )
-
-    def _create_model_host(self, weights: Path | None) -> Output[str] | None:
-        """Base URL of the model server that the fabric runs, where a candidate is hosted."""
-        for (_, model_class, *_), candidate in self._spec.candidates():
-            if candidate.hosted:
-                host = self._part(ModelHost)(
-                    f"{self._name}-model",
-                    {
-                        "home": self._cluster.home,
-                        "port": self._port(Port.MODEL),
-                        "weights": str(weights),
-                        "model": hosted_name(candidate.hosted),
-                        "context_tokens": self._spec.models[str(model_class)].context_tokens,
-                    },
-                    self._child,
-                )
-                return host.url
-        return None
-
-    def _create_demo(self) -> CoreSystem | None:
-        if not self._has_demo:
-            return None
-        postgres = self._postgres
-        return self._part(CoreSystem)(
-            f"{self._name}-orders",
-            {
-                "home": self._cluster.home,
-                "port": self._port(Port.ORDERS),
-                "primary": Output.format("{0}:{1}", postgres.primary_host, postgres.primary_port),
-                "replica": Output.format("{0}:{1}", postgres.replica_host, postgres.replica_port),
-                "issuer": self._issuer,
-                "secrets": self._keys.secrets,
-                "revision": self._revision(),
-                "after": [postgres],
-            },
-            self._child,
-        )
-
-    def _publish(self) -> ManifestFile:
-        identity = self._part(Identity)(
-            f"{self._name}-identity",
-            {"stack": self._ground.stack, "gateway": self._issuer, "public": self._keys.public},
-            self._child,
-        )
-        postgres = self._postgres
-        endpoints = {
-            "gateway": self._issuer,
-            "temporal": self._orchestrator.address,
-            "temporal_ui": self._orchestrator.ui,
-            "primary_host": postgres.primary_host,
-            "primary_port": postgres.primary_port,
-            "replica_host": postgres.replica_host,
-            "replica_port": postgres.replica_port,
-            "database": postgres.database,
-        }
-        answers: Answers = {
-            "endpoints": endpoints,
-            "model_url": self._model_url,
-            "core_systems": [self._core_system(name) for name in sorted(self._spec.core_systems)],
-            "issuer": identity.issuer,
-            "clients": identity.clients,
-        }
-        return publish(f"{self._name}-manifest", self._ground, answers, self._cluster.home, self._keys, self._child)
-
-    def _core_system(self, name: str) -> Mapping[str, Input[str]]:
-        given = self._spec.core_systems[name]
-        if self._demo and given.demo:
-            return {"name": name, "url": self._demo.url, "openapi": self._demo.openapi, "country": self._ground.country}
-        return {"name": name, **given.model_dump(include={"url", "openapi", "country"})}
-
-    def _create_gateway(self, manifest: ManifestFile) -> Gateway:
-        return self._part(Gateway)(
-            f"{self._name}-runtime",
-            {
-                "home": self._cluster.home,
-                "stack": self._ground.stack,
-                "region": self._spec.region,
-                "port": self._port(Port.GATEWAY),
-                "manifest": manifest.path,
-                "manifest_key": self._keys.manifest_key,
-                "secrets": self._keys.secrets,
-                "translator": any_translated(self._spec, self._ground.catalogue),
-                "revision": self._revision(manifest.digest),
-                "after": [self._postgres, self._orchestrator, *filter(None, [self._demo])],
-            },
-            self._child,
-        )
-
-    def _revision(self, *more: Input[str]) -> Output[str]:
-        """What a runtime process read when it started: its code, its keys, and ``more``."""
-        keys = self._keys.public.apply(lambda public: " ".join(sorted(jwk["kid"] for jwk in public.values())))
-        generation = self._keys.generation.apply(lambda number: f"{number:g}")
-        return Output.concat(source_revision("regions", "runtime"), " ", keys, " ", generation, *more)
+    if spec.hosted and not cluster.gpu:
+        yield ("cluster", "gpu"), "the nodes that the hosted model runs on"

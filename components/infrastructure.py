@@ -12,6 +12,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from regions.hosts import base_url
 
 
+class Refused(Exception):
+    """What a stack file asks for cannot be made, and nothing was; says what, where and what to do."""
+
+
 def _http(url: str) -> str:
     return base_url(url).geturl()
 

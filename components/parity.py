@@ -5,7 +5,7 @@ Equivalent   the same contract met by other means, named
 Unsupported  not there; asking for it raises, it never silently does less
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
@@ -27,6 +27,7 @@ class Capability(StrEnum):
     POSTGRES = "postgres"
     CACHE = "cache"
     VECTOR = "vector"
+    MODELS = "models"
     MODEL_HOST = "model_host"
     GATEWAY = "gateway"
     ORCHESTRATOR = "orchestrator"
@@ -35,6 +36,7 @@ class Capability(StrEnum):
     OBSERVABILITY = "observability"
     GUARDRAILS = "guardrails"
     BUDGET = "budget"
+    BACKUP = "backup"
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,11 @@ class NotSupported(Exception):
     """A capability that the platform does not have was asked for; the message names both and the reason."""
 
 
-def require_all(platform: str) -> None:
-    """Raises ``NotSupported`` with every capability of a fabric that the platform does not have."""
-    needed = [capability for capability, found in _LOCAL.items() if not isinstance(found, Unsupported)]
+def require(capabilities: Iterable[Capability], platform: str) -> None:
+    """Raises ``NotSupported`` with every one of these that the platform does not have."""
     reasons = [
         f"{capability} on {platform}: {found.reason}"
-        for capability in needed
+        for capability in capabilities
         if isinstance(found := parity(capability, platform), Unsupported)
     ]
     if reasons:

@@ -9,8 +9,10 @@ from collections.abc import Collection, Mapping
 import pulumi
 import yaml
 
+from components.infrastructure import Refused
 
-class NotAllowed(Exception):
+
+class NotAllowed(Refused):
     """An account, subscription, project or cluster that is not on the stack's list; the message names both."""
 
 

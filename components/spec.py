@@ -293,6 +293,10 @@ class FabricSpec(Section):
         """The candidate whose model server the fabric runs itself; a stack has one at most."""
         return next((found for _, found in self.candidates() if found.hosted), None)
 
+    def managed(self) -> Iterator[Managed]:
+        """Every candidate of a provider."""
+        return (found.managed for _, found in self.candidates() if found.managed)
+
     def regions(self) -> Iterator[tuple[Place, str]]:
         """Every region that a section names, and where it stands; the models' are their candidates' own."""
         yield ("region",), self.region

@@ -6,33 +6,26 @@ from typing import Any
 
 import pulumi
 
-from components.fabric import Fabric
-from components.model_host.weights import WeightsMissing, weights_of
-from components.naming import stack_file, stack_home
-from components.parity import NotSupported, require_all
+from components.fabric import Incomplete, build
+from components.infrastructure import Refused
+from components.naming import stack_file
+from components.parity import NotSupported
 from components.publish import Ground
 from components.review import refusal, review_read
 from components.spec import SpecError
 from regions.catalogue import CatalogueError, load_catalogue
 
-REFUSALS = (SpecError, CatalogueError, NotSupported, WeightsMissing)
+REFUSALS = (SpecError, CatalogueError, NotSupported, Incomplete, Refused)
 
 
 def main() -> None:
     """Register the whole stack, or nothing of it: what is refused is refused before the first resource."""
-    stack = pulumi.get_stack()
     try:
-        ground = ground_of(stack)
-        require_all(ground.spec.platform)
-        weights = weights_of(ground.spec, ground.catalogue)
+        fabric = build(ground_of(pulumi.get_stack()))
     except REFUSALS as refused:
         raise pulumi.RunError(str(refused)) from refused
-    home = stack_home(stack)
-    fabric = Fabric("fabric", ground, home, weights)
-    pulumi.export("gateway", fabric.gateway)
-    pulumi.export("temporal_ui", fabric.temporal_ui)
-    pulumi.export("manifest", fabric.manifest)
-    pulumi.export("home", str(home))
+    for name, output in fabric.outputs.items():
+        pulumi.export(name, output)
 
 
 def ground_of(stack: str) -> Ground:

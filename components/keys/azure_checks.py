@@ -8,6 +8,7 @@ import pulumi
 from pulumi import Input
 from pulumi_azure_native import keyvault
 
+from components.infrastructure import Refused
 from regions.rules import RULES
 from regions.rules.rule import Plan, Resource
 
@@ -18,7 +19,7 @@ _VAULT = re.compile(
 _COPIED = RULES["Z17"]
 
 
-class AzureKeysError(Exception):
+class AzureKeysError(Refused):
     """The keys asked for cannot be made; nothing was created. The message says what, and what to do."""
 
 

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from components.infrastructure import Refused
 from components.naming import weights_file
 from components.spec import FabricSpec, Hosted
 from regions.catalogue import Catalogue
 
 
-class WeightsMissing(Exception):
+class WeightsMissing(Refused):
     """The model file is not on this machine; the message has the ways to one."""
 
 

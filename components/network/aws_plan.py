@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, ip_address, ip_network
 from typing import Any, NamedTuple
 
+from components.infrastructure import Refused
+
 HTTPS = 443
 SMALL = ("primary", "replica", "endpoints", "firewall", "exit")
 """Roles whose subnets hold few addresses; the nodes' and pods' in ``workloads`` hold many."""
@@ -43,7 +45,7 @@ _OWN = frozenset({"kms", "logs", "s3", "secretsmanager", "sqs", "states"})
 """Services whose resources have to be the account's own too: else they lead data to somebody else's."""
 
 
-class AwsNetworkError(Exception):
+class AwsNetworkError(Refused):
     """The network asked for cannot be made; nothing was created. The message says what, and what to do."""
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network
 
+from components.infrastructure import Refused
+
 POSTGRES = 5432
 HTTPS = 443
 ANY = "*"
@@ -24,7 +26,7 @@ _VNET = re.compile(
 )
 
 
-class AzureNetworkError(Exception):
+class AzureNetworkError(Refused):
     """The network asked for cannot be made; nothing was created. The message says what, and what to do."""
 
 

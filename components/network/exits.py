@@ -5,11 +5,12 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from components.flows import served
+from components.infrastructure import Refused
 from components.spec import Candidate, FabricSpec
 from regions.catalogue import Catalogue
 
 
-class UnknownExit(Exception):
+class UnknownExit(Refused):
     """A host that the fabric has to call cannot be told from the stack file; says which key, and what to give."""
 
 

@@ -24,6 +24,7 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
+from components.infrastructure import Refused
 from components.network.contract import Network
 from components.network.exits import Exit
 
@@ -75,7 +76,7 @@ REACHES = (
 """Who reaches whom; all else is denied. Of the database the tools reach the replica, which follows the primary."""
 
 
-class ExitRefused(Exception):
+class ExitRefused(Refused):
     """A way out that no policy of this cluster can let through, or that would let through too much."""
 
 

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from components.infrastructure import Refused
+
 _SKU = re.compile(r"^Standard_(?P<family>[BDE])(?P<cores>[0-9]+)[a-z]*(_v[0-9]+)?$")
 _TIERS = {"D": "GeneralPurpose", "E": "MemoryOptimized"}
 _STORAGE_GIB = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
@@ -13,7 +15,7 @@ _NAME = re.compile(r"^[a-z0-9](?!.*--)[a-z0-9-]{0,53}[a-z0-9]$")
 """Of a server, 63 at most, less what tells primary and replica apart."""
 
 
-class AzurePostgresError(Exception):
+class AzurePostgresError(Refused):
     """The servers asked for cannot be made; nothing was created. The message says what, and what to do."""
 
 

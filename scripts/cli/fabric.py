@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
+from components.fabric import asked_for
 from components.model_endpoints import any_translated
 from components.naming import REPOSITORY
-from components.parity import require_all
+from components.parity import require
 from components.postgres import server
 from components.review import refusal, review
 from components.spec import FabricSpec, schema_text
@@ -103,11 +104,12 @@ def schema() -> None:
 
 def _reviewed(place: Place) -> FabricSpec:
     """The stack's spec; raises ``CommandError`` with all that review has against it, and ``NotSupported``."""
-    reviewed = review(place.stack_file, load_catalogue(), datetime.now(UTC).date())
+    catalogue = load_catalogue()
+    reviewed = review(place.stack_file, catalogue, datetime.now(UTC).date())
     if reviewed.open or reviewed.spec is None:
         raise CommandError(refusal(reviewed))
-    require_all(reviewed.spec.platform)
-    if any_translated(reviewed.spec, load_catalogue()) and find_spec("litellm") is None:
+    require(asked_for(reviewed.spec, catalogue), reviewed.spec.platform)
+    if any_translated(reviewed.spec, catalogue) and find_spec("litellm") is None:
         raise CommandError(
             "A model of this stack is called by way of LiteLLM, which is not installed. "
             "Run `LOOMSTEAD_SYNC='--extra translator' scripts/up` once; it stays then."
