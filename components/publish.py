@@ -7,8 +7,6 @@ from typing import Any, TypedDict
 import pulumi
 from pulumi import Input
 
-from components.keys.contract import Keys
-from components.local.manifest_file import ManifestFile
 from components.model_endpoints import model_endpoints
 from components.spec import FabricSpec, country_of
 from regions.boundary import Boundary
@@ -56,18 +54,12 @@ class Answers(TypedDict):
     clients: Input[Sequence[Mapping[str, Any]]]
 
 
-def publish(
-    name: str, ground: Ground, answers: Answers, home: Input[str], keys: Keys, opts: pulumi.ResourceOptions
-) -> ManifestFile:
-    """Build the Manifest once everything has answered, and sign it with the deployer's key."""
-    manifest = pulumi.Output.all(**answers).apply(lambda found: _text(build(ground, found)))
-    kid = keys.public.apply(lambda public: public["manifest"]["kid"])
-    return ManifestFile(name, {"home": home, "manifest": manifest, "secrets": keys.secrets, "kid": kid}, opts)
-
-
-def _text(manifest: Manifest) -> str:
-    # In one form, because the engine gives back the members of an object in any order.
-    return canonical(manifest.model_dump(mode="json")).decode()
+def manifest_text(ground: Ground, answers: Answers) -> pulumi.Output[str]:
+    """The Manifest's JSON, once everything has answered. In one form, because the engine gives back the members of an
+    object in any order."""
+    return pulumi.Output.all(**answers).apply(
+        lambda found: canonical(build(ground, found).model_dump(mode="json")).decode()
+    )
 
 
 def build(ground: Ground, answers: Mapping[str, Any]) -> Manifest:

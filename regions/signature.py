@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
@@ -19,6 +20,8 @@ from regions.canonical import canonical
 from regions.manifest import Manifest
 
 ALGORITHM = "ES256"
+_COORDINATE = 32
+"""Bytes of each half of the signature (RFC 7518 §3.4)."""
 
 
 class Cause(StrEnum):
@@ -58,10 +61,29 @@ class _Document(_Strict):
 def sign_manifest(manifest: Manifest, private_jwk: Mapping[str, Any]) -> dict[str, Any]:
     """The document to publish. The bytes under the signature depend on the Manifest alone, the signature on chance."""
     key = _key(private_jwk)
-    content = manifest.model_dump(mode="json")
-    kid = key.thumbprint()
-    compact = jws.serialize_compact(_header(kid), canonical(content), key, algorithms=[ALGORITHM])
-    return {"manifest": content, "signature": {"alg": ALGORITHM, "kid": kid, "value": compact.rpartition(".")[2]}}
+    compact = jws.serialize_compact(_header(key.thumbprint()), _content(manifest), key, algorithms=[ALGORITHM])
+    return _published(manifest, key, compact.rpartition(".")[2])
+
+
+def signing_input(manifest: Manifest, public_jwk: Mapping[str, Any]) -> bytes:
+    """What a key service has to sign with the private half of this key (RFC 7515 §5.1)."""
+    return _signing_input(_key(public_jwk).thumbprint(), _content(manifest)).encode()
+
+
+def document(manifest: Manifest, public_jwk: Mapping[str, Any], signature: bytes) -> dict[str, Any]:
+    """The document to publish. ``signature``: a key service's, of ``signing_input``, in DER (RFC 3279 §2.2.3)."""
+    r, s = decode_dss_signature(signature)
+    value = urlsafe_b64encode(r.to_bytes(_COORDINATE, "big") + s.to_bytes(_COORDINATE, "big")).decode()
+    return _published(manifest, _key(public_jwk), value)
+
+
+def _published(manifest: Manifest, key: ECKey, value: str) -> dict[str, Any]:
+    signature = {"alg": ALGORITHM, "kid": key.thumbprint(), "value": value}
+    return {"manifest": manifest.model_dump(mode="json"), "signature": signature}
+
+
+def _content(manifest: Manifest) -> bytes:
+    return canonical(manifest.model_dump(mode="json"))
 
 
 def verify_manifest(document: Any, public_jwk: Mapping[str, Any]) -> Manifest:
@@ -87,13 +109,17 @@ def _check_signature(signature: _Signature, content: bytes, key: ECKey) -> None:
     if signature.kid != key.thumbprint():
         message = f"the Manifest is signed by key {signature.kid}, expected {key.thumbprint()}"
         raise SignatureError(Cause.KEY, message)
-    header = json.dumps(_header(signature.kid), separators=(",", ":"))
-    compact = ".".join([_b64(to_bytes(header)), _b64(content), signature.value])
+    compact = f"{_signing_input(signature.kid, content)}.{signature.value}"
     try:
         jws.deserialize_compact(compact, key, algorithms=[ALGORITHM])
     except JoseError:
         message = "the Manifest's signature does not fit its content: it was changed after signing"
         raise SignatureError(Cause.SIGNATURE, message) from None
+
+
+def _signing_input(kid: str, content: bytes) -> str:
+    header = json.dumps(_header(kid), separators=(",", ":"))
+    return f"{_b64(to_bytes(header))}.{_b64(content)}"
 
 
 def _header(kid: str) -> dict[str, Any]:

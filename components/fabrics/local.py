@@ -17,7 +17,7 @@ from components.fabrics.contract import Fabric
 from components.gateway.contract import Gateway
 from components.identity.contract import Identity
 from components.keys.contract import Keys
-from components.local.manifest_file import ManifestFile
+from components.local.manifest_file import ManifestFile, ManifestFileArgs
 from components.local.revision import source_revision
 from components.model_endpoints import any_translated, hosted_name
 from components.model_host.contract import ModelHost
@@ -26,7 +26,7 @@ from components.naming import stack_home
 from components.orchestrator.contract import Orchestrator
 from components.parity import Contract, implementation
 from components.postgres.contract import Postgres
-from components.publish import Answers, Ground, publish
+from components.publish import Answers, Ground, manifest_text
 from components.spec import Port
 from components.vector.contract import Vector
 
@@ -173,7 +173,13 @@ class LocalFabric(Fabric):
             "issuer": identity.issuer,
             "clients": identity.clients,
         }
-        return publish(f"{self._name}-manifest", self._ground, answers, self._cluster.home, self._keys, self._child)
+        args: ManifestFileArgs = {
+            "home": self._cluster.home,
+            "manifest": manifest_text(self._ground, answers),
+            "secrets": self._keys.secrets,
+            "kid": self._keys.public.apply(lambda public: public["manifest"]["kid"]),
+        }
+        return ManifestFile(f"{self._name}-manifest", args, self._child)
 
     def _core_system(self, name: str) -> Mapping[str, Input[str]]:
         given = self._spec.core_systems[name]
