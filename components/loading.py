@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from components.spec import CONFIG_KEY, FabricSpec, Managed, ModelClass, Platform, Port, SpecError
+from components.spec import CONFIG_KEY, FabricSpec, Hosted, Managed, ModelClass, Platform, Port, SpecError
 from regions.catalogue import HOST, Catalogue, Country, Kind, load_catalogue
 from regions.documents import Document, Place, shown
 from regions.endpoints import UnknownServing, serving
@@ -91,6 +91,8 @@ def _unknown_to_catalogue(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tu
         weights = candidate.hosted.weights if candidate.hosted else None
         if weights is not None and weights not in catalogue.weights:
             yield (*place, "hosted", "weights"), _unknown(weights, catalogue.weights)
+        if candidate.hosted:
+            yield from _hosted((*place, "hosted"), candidate.hosted, spec.platform)
         if candidate.managed:
             yield from _managed((*place, "managed"), candidate.managed, catalogue)
             wanted = spec.models[str(place[1])].kind
@@ -98,6 +100,12 @@ def _unknown_to_catalogue(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tu
     for place, country in _countries(spec):
         if country not in catalogue.countries.names:
             yield place, f"expected a country of ISO 3166-1 alpha-2, got {country}"
+
+
+def _hosted(place: Place, hosted: Hosted, platform: Platform) -> Iterator[tuple[Place, str]]:
+    if (platform is Platform.LOCAL) is (hosted.staged is not None):
+        here = "weights or gguf" if platform is Platform.LOCAL else "staged"
+        yield place, f"expected {here}: it is what a model server on {platform} is given"
 
 
 def _managed(place: Place, managed: Managed, catalogue: Catalogue) -> Iterator[tuple[Place, str]]:

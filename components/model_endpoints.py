@@ -39,6 +39,8 @@ def model_endpoints(
 
 def hosted_name(hosted: Hosted) -> str:
     """The name by which the fabric's own model server knows its model."""
+    if hosted.staged:
+        return hosted.staged.name
     return hosted.weights or (hosted.gguf.stem if hosted.gguf else "")
 
 

@@ -91,15 +91,28 @@ class Postgres(Section):
     backup_days: int = Field(14, ge=1, le=35)
 
 
-class Hosted(Section):
-    """A model server that the fabric runs itself: exactly one of ``weights`` and ``gguf``."""
+class Staged(Section):
+    """Weights in the stack's own bucket, as ``loomstead models stage`` put them there and printed them.
 
-    weights: str | None = Field(None, description="A name in regions/catalogue/weights.yaml")
-    gguf: Path | None = Field(None, description="A GGUF file on this machine")
+    ``name``: folder in the bucket, and what the model server calls the model. ``digest``: over every file's name and
+    hash; the model server starts with no other files. ``licence``: that somebody agreed to.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$", examples=["mistral-7b-instruct-v0.3"])
+    digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+    licence: str = Field(min_length=1, examples=["Apache-2.0"])
+
+
+class Hosted(Section):
+    """A model server that the fabric runs itself: exactly one of ``weights``, ``gguf`` and ``staged``."""
+
+    weights: str | None = Field(None, description="On this machine: a name in regions/catalogue/weights.yaml")
+    gguf: Path | None = Field(None, description="On this machine: a GGUF file")
+    staged: Staged | None = Field(None, description="On a cluster's GPUs")
 
     @model_validator(mode="after")
     def _one_file(self) -> Self:
-        return _exactly_one(self, "weights", "gguf")
+        return _exactly_one(self, "weights", "gguf", "staged")
 
 
 class ModelServer(Section):
