@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from typing import TypedDict
 
 import pulumi
 from pulumi import Input
@@ -24,9 +24,7 @@ from pulumi_kubernetes.admissionregistration.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, LabelSelectorRequirementArgs, ObjectMetaArgs
 
 from components.guardrails.contract import Guardrails
-
-REGION_LABEL: Final = "topology.kubernetes.io/region"
-"""What every cloud's nodes carry, and others are given (kubernetes.io, Well-Known Labels)."""
+from components.kubernetes.parts import REGION_LABEL
 
 _REGISTRY = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]+)?(/[a-z0-9]([-a-z0-9._]*[a-z0-9])?)*")
 _REGION = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -6,7 +6,6 @@ enforces this is the cluster's network plugin: one that knows no NetworkPolicy (
 
 import re
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple, TypedDict
 
@@ -25,11 +24,10 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from components.infrastructure import Refused
+from components.kubernetes.parts import HTTP, PART_LABEL, POSTGRES, STACK_LABEL, TEMPORAL, VLLM, Part
 from components.network.contract import Network
 from components.network.exits import Exit
 
-PART_LABEL = "loomstead/part"
-STACK_LABEL = "loomstead/stack"
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"  # set by the API server, and by nobody else
 _DNS = {"k8s-app": "kube-dns"}
 _INSIDE = [{"matchPattern": f"{'*.' * labels}cluster.local"} for labels in range(1, 8)]
@@ -43,24 +41,12 @@ _POD_SECURITY = "v1.35"
 """Its version of the standard; a cluster that is older takes its newest (kubernetes.io, Pod Security Admission)."""
 
 
-class Part(StrEnum):
-    """``runtime``: gateway and worker. ``tools``: what runs the agents' tools."""
-
-    RUNTIME = "runtime"
-    TOOLS = "tools"
-    ORCHESTRATOR = "orchestrator"
-    MODELS = "models"
-    PRIMARY = "primary"
-    REPLICA = "replica"
-
-
 class Reach(NamedTuple):
     source: Part
     target: Part
     port: int
 
 
-HTTP, POSTGRES, TEMPORAL, VLLM = 8080, 5432, 7233, 8000
 REACHES = (
     Reach(Part.RUNTIME, Part.RUNTIME, HTTP),
     Reach(Part.RUNTIME, Part.TOOLS, HTTP),

@@ -1,0 +1,1 @@
+"""What the workloads of every Kubernetes cluster share, whoever runs it."""

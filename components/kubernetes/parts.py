@@ -1,0 +1,25 @@
+"""Parts of a fabric on a cluster, a namespace each, and what their objects are labelled with."""
+
+from enum import StrEnum
+from typing import Final
+
+PART_LABEL: Final = "loomstead/part"
+STACK_LABEL: Final = "loomstead/stack"
+APP_LABEL: Final = "app.kubernetes.io/name"
+REGION_LABEL: Final = "topology.kubernetes.io/region"
+"""What every cloud's nodes carry, and others are given (kubernetes.io, Well-Known Labels)."""
+ZONE_LABEL: Final = "topology.kubernetes.io/zone"
+
+
+class Part(StrEnum):
+    """``runtime``: gateway and worker. ``tools``: what runs the agents' tools."""
+
+    RUNTIME = "runtime"
+    TOOLS = "tools"
+    ORCHESTRATOR = "orchestrator"
+    MODELS = "models"
+    PRIMARY = "primary"
+    REPLICA = "replica"
+
+
+HTTP, POSTGRES, TEMPORAL, VLLM = 8080, 5432, 7233, 8000
