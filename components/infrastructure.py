@@ -179,8 +179,15 @@ class Budget(Section):
 
 
 class Directory(Section):
-    """Azure's Entra: ``tenant``, and the group of those who administer the databases: object id and name."""
+    """Azure's Entra: ``tenant``, and the group of those who administer the databases: object id and name.
+
+    ``issuer``: the public HTTPS address at which Entra fetches the gateway's discovery document and public keys; scope
+    classes need it. ``key_administrators``: object ids of three or more who take a Managed HSM's security domain, where
+    Key Vault's copies would leave the Boundary.
+    """
 
     tenant: str = Field(pattern=r"^[0-9a-f-]{36}$")
     administrators: str = Field(pattern=r"^[0-9a-f-]{36}$")
     administrators_name: str = Field(min_length=1)
+    issuer: Http | None = None
+    key_administrators: tuple[Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")], ...] = ()

@@ -129,6 +129,7 @@ class Managed(Section):
 
     ``region``: the region, Vertex location or host that is called. ``sku``: the Azure deployment's. ``spillover``: the
     candidate of this class to which Azure hands what is too much. ``url``: base of the resource where it has its own.
+    ``capacity``: of the Azure deployment, thousands of tokens a minute or provisioned units; otherwise the size's.
     """
 
     provider: str
@@ -138,6 +139,7 @@ class Managed(Section):
     spillover: Name | None = None
     url: Http | None = None
     credential: Name | None = None
+    capacity: int | None = Field(None, ge=1)
 
 
 class Candidate(Section):
