@@ -1,24 +1,14 @@
-"""What every platform's cluster takes and gives."""
+"""What every platform's cluster gives; what it takes is its platform's own Args."""
 
-from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from collections.abc import Mapping
 
 import pulumi
 
 
-class ClusterArgs(TypedDict):
-    """``home``: the folder of the stack's state. ``names``: who needs a port; ``fixed``: those that are settled."""
-
-    home: str
-    names: Sequence[str]
-    fixed: Mapping[str, int]
-
-
 class Cluster(pulumi.ComponentResource):
-    """``home``: known when processes can be started. ``ports``: port by name, free or held by this stack."""
+    """``name``: of what runs the fabric: the cluster's, or on ``local`` the folder that its supervisor works in."""
 
-    home: pulumi.Output[str]
-    ports: pulumi.Output[dict[str, int]]
+    name: pulumi.Output[str]
 
-    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: Mapping[str, object], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("loomstead:cluster:Cluster", name, None, opts)

@@ -1,17 +1,9 @@
-"""What every platform's identity takes and gives."""
+"""What every platform's identity gives; what it takes is its platform's own Args."""
 
-from typing import Any, TypedDict
+from collections.abc import Mapping
+from typing import Any
 
 import pulumi
-from pulumi import Input
-
-
-class IdentityArgs(TypedDict):
-    """``gateway``: its URL. ``public``: public JWK by name, as the keys give them out."""
-
-    stack: str
-    gateway: Input[str]
-    public: Input[dict[str, dict[str, Any]]]
 
 
 class Identity(pulumi.ComponentResource):
@@ -20,5 +12,5 @@ class Identity(pulumi.ComponentResource):
     issuer: pulumi.Output[str]
     clients: pulumi.Output[list[dict[str, Any]]]
 
-    def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: Mapping[str, object], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("loomstead:identity:Identity", name, None, opts)

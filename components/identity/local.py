@@ -1,13 +1,24 @@
 """Identity on this machine: the gateway is the issuer, its clients have a key file each."""
 
-import pulumi
+from typing import Any, TypedDict
 
-from components.identity.contract import Identity, IdentityArgs
+import pulumi
+from pulumi import Input
+
+from components.identity.contract import Identity
 from components.naming import operator_subject, worker_subject
 
 
+class LocalIdentityArgs(TypedDict):
+    """``gateway``: its URL. ``public``: public JWK by name, as the keys give them out."""
+
+    stack: str
+    gateway: Input[str]
+    public: Input[dict[str, dict[str, Any]]]
+
+
 class LocalIdentity(Identity):
-    def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: LocalIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
         clients = (
             ("worker", "workload", worker_subject(args["stack"])),

@@ -1,16 +1,8 @@
-"""What every platform's vector store takes and gives."""
+"""What every platform's vector store gives; what it takes is its platform's own Args."""
 
-from typing import TypedDict
+from collections.abc import Mapping
 
 import pulumi
-from pulumi import Input
-
-
-class VectorArgs(TypedDict):
-    """``host``, ``port``: of the database server that has the extension ``vector``."""
-
-    host: Input[str]
-    port: Input[int]
 
 
 class Vector(pulumi.ComponentResource):
@@ -20,5 +12,5 @@ class Vector(pulumi.ComponentResource):
     port: pulumi.Output[int]
     database: pulumi.Output[str]
 
-    def __init__(self, name: str, args: VectorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: Mapping[str, object], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("loomstead:vector:Vector", name, None, opts)
