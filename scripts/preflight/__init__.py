@@ -1,0 +1,1 @@
+"""What stands between a stack file and its first `pulumi up`: a function of facts, collected or recorded."""

@@ -1,0 +1,335 @@
+"""The checks before a first `pulumi up`: what is known of a place, held against what a stack file asks for."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from ipaddress import ip_network
+from urllib.parse import parse_qs, urlsplit
+
+from components.fabric import asked_for, lacking
+from components.parity import NotSupported, require
+from components.review import StackReview, line
+from components.spec import Extent, FabricSpec, Platform
+from regions.boundary import Boundary, Flow, told
+from regions.catalogue import Catalogue, Country
+from regions.documents import shown
+from regions.residency import Purpose
+from scripts.preflight.facts import Facts, Quota, State
+
+ENGINE = (3, 255)
+"""The oldest engine that the SDK's own version works with."""
+KUBERNETES = (1, 30)
+"""Since when ValidatingAdmissionPolicy is stable (kubernetes.io, 2024-04-17)."""
+APIS = {
+    "postgresql.cnpg.io": "CloudNativePG, which runs the databases",
+    "cert-manager.io": "cert-manager, which makes certificates",
+    "gateway.networking.k8s.io": "Gateway API, by which callers come in",
+}
+GPU_APIS = {"keda.sh": "KEDA, which starts and stops the model server"}
+STALE = timedelta(days=7)
+_PLACEHOLDERS = re.compile(r"sha256:0{64}|\b(111122223333|123456789012)\b|0{8}-0{4}-|\.example\b")
+"""Account numbers that AWS keeps for documentation, names that RFC 2606 keeps, digests of nothing."""
+
+
+class Grade(StrEnum):
+    """``info``: nobody could tell. ``warn``: `pulumi up` will go through, and somebody should know. ``fail``: it will
+    not, or must not."""
+
+    PASS = "pass"  # noqa: S105
+    INFO = "info"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Result:
+    """``code``: stable. ``subject``: what was looked at. ``remedy``: none for what passed."""
+
+    code: str
+    grade: Grade
+    subject: str
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a preflight is about. ``wanted``: quota → how much of it the fabric takes. ``names``: that it gives.
+
+    ``actions``: that the deployer must be allowed. ``backend``: URL of Pulumi's state, none: nobody said.
+    """
+
+    review: StackReview
+    catalogue: Catalogue
+    today: date
+    wanted: Mapping[str, float]
+    names: tuple[str, ...]
+    actions: tuple[str, ...]
+    backend: str | None
+
+
+def preflight(asked: Asked, facts: Facts | None) -> list[Result]:
+    """Every check, in the order in which they matter; ``None``: no facts of the place could be had."""
+    results = [*_stack_file(asked)]
+    spec, boundary = asked.review.spec, asked.review.boundary
+    if spec is None or boundary is None:
+        return results
+    results += _backend(asked.backend, boundary, asked)
+    if facts is None:
+        subject = f"{spec.platform} {spec.region}"
+        return [*results, Result("facts", Grade.INFO, subject, "nothing is known of it: no credentials", _RECORD)]
+    results += _age(facts, asked.today)
+    results += _place(facts, spec)
+    results += _permissions(facts, asked.actions)
+    results += _quotas(facts, asked.wanted)
+    results += _models(facts, spec)
+    results += _policies(facts)
+    results += _networks(facts, spec)
+    results += _names(facts, asked.names)
+    results += _tools(facts)
+    if spec.platform is Platform.KUBERNETES:
+        results += _cluster(facts, spec)
+    return results
+
+
+_RECORD = "give credentials, or --facts with what `loomstead preflight --record` wrote where they are"
+
+
+def _passed(code: str, subject: str, message: str) -> Result:
+    return Result(code, Grade.PASS, subject, message)
+
+
+def _unknown(code: str, subject: str) -> Result:
+    return Result(code, Grade.INFO, subject, "not known", _RECORD)
+
+
+def _stack_file(asked: Asked) -> Iterator[Result]:
+    reviewed, spec = asked.review, asked.review.spec
+    for finding in reviewed.open:
+        yield Result("spec/review", Grade.FAIL, finding.resource, line(finding), finding.remedy)
+    if spec is None:
+        return
+    if not reviewed.open:
+        yield _passed("spec/review", reviewed.file, "nothing against it")
+    try:
+        require(asked_for(spec, asked.catalogue), spec.platform)
+        yield _passed("spec/capabilities", spec.platform, "has all that is asked for")
+    except NotSupported as lacks:
+        remedy = "leave it out, or take another platform or extent"
+        yield Result("spec/capabilities", Grade.FAIL, spec.platform, str(lacks), remedy)
+    for place, what in lacking(spec):
+        yield Result("spec/incomplete", Grade.FAIL, shown(place), f"expected {what}", "write it into the stack file")
+    for place, value in _values(spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)):
+        if _PLACEHOLDERS.search(value):
+            yield Result("spec/placeholder", Grade.FAIL, place, f"{value} is an example", "write your own")
+
+
+def _values(value: object, place: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _values(inner, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _values(inner, f"{place}[{index}]")
+
+
+def _backend(url: str | None, boundary: Boundary, asked: Asked) -> Iterator[Result]:
+    """Pulumi's state names every resource, and holds its secrets as ciphertext: it rests somewhere too."""
+    if url is None:
+        yield Result("backend/place", Grade.INFO, "state backend", "not known", "set PULUMI_BACKEND_URL, or log in")
+        return
+    countries = backend_countries(url, asked.catalogue)
+    if countries is None:
+        remedy = "name a bucket with its region (s3://…?region=), or a file of this machine"
+        yield Result("backend/place", Grade.WARN, url, "nothing says where it lies", remedy)
+        return
+    if not countries:
+        yield _passed("backend/place", url, "it lies on this machine")
+        return
+    for data_class in boundary.data_classes:
+        verdict = boundary.decide(
+            Flow("state backend", Purpose.REST, tuple(sorted(countries)), data_class), asked.today
+        )
+        if not verdict.allowed:
+            message = f"it lies in {told(sorted(countries))}: {verdict.reason}"
+            yield Result("backend/place", Grade.FAIL, url, message, "keep the state in a bucket inside the Boundary")
+            return
+    yield _passed("backend/place", url, f"it lies in {told(sorted(countries))}")
+
+
+def backend_countries(url: str, catalogue: Catalogue) -> frozenset[Country] | None:
+    """Where Pulumi's state lies; none for a file here, ``None`` where its URL does not say."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return frozenset()
+    if parts.hostname in ("app.pulumi.com", "api.pulumi.com"):
+        return frozenset({"US"})
+    region = catalogue.regions.get(parse_qs(parts.query).get("region", [""])[0])
+    return frozenset({region.country}) if region else None
+
+
+def _age(facts: Facts, today: date) -> Iterator[Result]:
+    if today - facts.recorded.date() > STALE:
+        message = f"recorded on {facts.recorded.date()}, more than {STALE.days} days ago"
+        yield Result("facts", Grade.WARN, f"{facts.platform} {facts.region}", message, "record them anew")
+    else:
+        yield _passed("facts", f"{facts.platform} {facts.region}", f"as of {facts.recorded:%Y-%m-%d %H:%M}")
+
+
+def _place(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
+    if (facts.platform, facts.region) != (spec.platform, spec.region):
+        message = f"the facts are of {facts.platform} {facts.region}"
+        yield Result(
+            "credentials/place", Grade.FAIL, f"{spec.platform} {spec.region}", message, "give those of the stack"
+        )
+    if spec.platform is Platform.KUBERNETES:
+        return
+    if facts.account is None:
+        yield _unknown("credentials/account", "account")
+    elif facts.account != spec.account:
+        remedy = f"sign in to {spec.account}, or correct account in the stack file"
+        yield Result("credentials/account", Grade.FAIL, facts.account, f"expected account {spec.account}", remedy)
+    else:
+        yield _passed("credentials/account", facts.account, f"as {facts.principal or 'somebody'}")
+
+
+def _permissions(facts: Facts, actions: tuple[str, ...]) -> Iterator[Result]:
+    if facts.permissions is None:
+        yield _unknown("permissions", "permissions")
+        return
+    denied = [action for action in actions if facts.permissions.get(action) is False]
+    untold = [action for action in actions if action not in facts.permissions]
+    if denied:
+        yield Result("permissions", Grade.FAIL, ", ".join(denied), "not allowed", "have them granted to the deployer")
+    if untold:
+        yield Result("permissions", Grade.INFO, ", ".join(untold), "not known", _RECORD)
+    if not denied and not untold:
+        yield _passed("permissions", f"{len(actions)} actions", "allowed")
+
+
+def _quotas(facts: Facts, wanted: Mapping[str, float]) -> Iterator[Result]:
+    for name, amount in wanted.items():
+        quota = (facts.quotas or {}).get(name)
+        if quota is None:
+            yield _unknown(f"quota/{name}", name)
+        else:
+            yield _quota(name, amount, quota)
+
+
+def _quota(name: str, amount: float, quota: Quota) -> Result:
+    left = quota.limit - quota.used
+    message = f"{amount:g} wanted, {left:g} of {quota.limit:g} left"
+    if amount > left:
+        remedy = "ask the cloud for more, which takes days, or take a smaller size"
+        return Result(f"quota/{name}", Grade.FAIL, name, message, remedy)
+    return _passed(f"quota/{name}", name, message)
+
+
+def _models(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
+    for managed in sorted({(each.provider, each.model) for each in spec.managed()}):
+        code, subject = "models/access", " ".join(managed)
+        callable_there = (facts.models or {}).get(managed[1])
+        if callable_there is None:
+            yield Result(
+                code, Grade.INFO, subject, "the catalogue has it; whether this account may is not known", _RECORD
+            )
+        elif callable_there:
+            yield _passed(code, subject, "may be called")
+        else:
+            remedy = "have access to it granted in the provider's console, or take another candidate"
+            yield Result(code, Grade.FAIL, subject, f"may not be called from {spec.region}", remedy)
+
+
+def _policies(facts: Facts) -> Iterator[Result]:
+    if facts.policies is None:
+        yield _unknown("policies", "organisation's policies")
+    for name, forbids in (facts.policies or {}).items():
+        yield Result("policies", Grade.FAIL, name, forbids, "have the organisation except this account, or do without")
+    if facts.policies == {}:
+        yield _passed("policies", "organisation's policies", "forbid nothing that the fabric does")
+
+
+def _networks(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
+    if facts.zones is not None and (strays := sorted(set(spec.network.zones) - set(facts.zones))):
+        remedy = f"take some of {', '.join(facts.zones)}"
+        yield Result("network/zones", Grade.FAIL, ", ".join(strays), f"{spec.region} does not offer them", remedy)
+    if spec.network.cidr is None:
+        return
+    block = ip_network(spec.network.cidr)
+    if facts.networks is None:
+        yield _unknown("network/overlap", str(block))
+        return
+    clashes = {name: other for name, other in facts.networks.items() if block.overlaps(other)}
+    for name, other in clashes.items():
+        remedy = "take addresses that nobody has whom the fabric will ever be connected to"
+        yield Result("network/overlap", Grade.WARN, str(block), f"{name} has {other}", remedy)
+    if not clashes:
+        yield _passed("network/overlap", str(block), "nobody has these addresses")
+
+
+def _names(facts: Facts, names: tuple[str, ...]) -> Iterator[Result]:
+    states = facts.names or {}
+    for name in names:
+        match states.get(name):
+            case State.DELETED:
+                remedy = "restore it, purge it, or wait until the cloud has forgotten it"
+                yield Result("names/deleted", Grade.FAIL, name, "somebody deleted it and the cloud keeps it", remedy)
+            case State.TAKEN:
+                yield Result("names/taken", Grade.FAIL, name, "somebody else has it", "name the stack otherwise")
+    if names and all(states.get(name) in (State.FREE, State.OWN) for name in names):
+        yield _passed("names/free", f"{len(names)} names", "can be given")
+
+
+def _tools(facts: Facts) -> Iterator[Result]:
+    for tool, oldest in (("pulumi", ENGINE), ("kubernetes", KUBERNETES)):
+        version = (facts.versions or {}).get(tool)
+        if version is None:
+            continue
+        found = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+        if found < oldest:
+            wanted = ".".join(map(str, oldest))
+            yield Result(
+                f"tools/{tool}", Grade.FAIL, version, f"expected {wanted} or newer", f"bring {tool} to {wanted}"
+            )
+        else:
+            yield _passed(f"tools/{tool}", version, "new enough")
+
+
+def _cluster(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
+    wanted = {**APIS, **(GPU_APIS if spec.hosted else {})} if spec.extent is Extent.FABRIC else {}
+    for group, what in wanted.items():
+        if facts.apis is None:
+            yield _unknown("cluster/apis", group)
+        elif group not in facts.apis:
+            yield Result(
+                "cluster/apis", Grade.FAIL, group, f"the cluster does not serve it: {what}", "install it first"
+            )
+        else:
+            yield _passed("cluster/apis", group, what)
+    name = spec.cluster.storage_class or ""
+    if facts.storage_classes is None:
+        yield _unknown("cluster/storage", name)
+    elif name not in facts.storage_classes:
+        known = ", ".join(facts.storage_classes) or "none"
+        yield Result(
+            "cluster/storage", Grade.FAIL, name, f"no such StorageClass; there are {known}", "name one of them"
+        )
+    else:
+        yield _passed("cluster/storage", name, "there")
+    yield _labelled("cluster/region", spec.region, facts.regions, "topology.kubernetes.io/region")
+    if spec.cluster.gpu:
+        yield _labelled("cluster/gpu", spec.cluster.gpu.family, facts.gpus, "loomstead/gpu")
+
+
+def _labelled(code: str, value: str, nodes: Mapping[str, int] | None, label: str) -> Result:
+    if nodes is None:
+        return _unknown(code, value)
+    if not nodes.get(value):
+        return Result(
+            code, Grade.FAIL, value, f"no node has the label {label}={value}", f"label the nodes {label}={value}"
+        )
+    return _passed(code, value, f"{nodes[value]} nodes")

@@ -1,0 +1,75 @@
+"""What is known of the place where a stack is to stand. Nothing said is nothing known: no check passes on a guess."""
+
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.spec import Platform
+
+
+class FactsError(Exception):
+    """A file of facts that cannot be read; says which, and what is wrong in it."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Quota(_Frozen):
+    """``limit`` and what of it is taken, in the quota's own unit (vCPUs, addresses, machines)."""
+
+    limit: float = Field(ge=0)
+    used: float = Field(0, ge=0)
+
+
+class State(StrEnum):
+    """Of a name that the stack will give: ``deleted`` ones are kept for days by the cloud, and cannot be given."""
+
+    FREE = "free"
+    OWN = "own"
+    TAKEN = "taken"
+    DELETED = "deleted"
+
+
+class Facts(_Frozen):
+    """``None``: nobody asked.
+
+    ``account``, ``principal``: whose credentials they are. ``permissions``: action → allowed there. ``quotas``: by
+    ``vcpu``, ``gpu``, ``addresses``. ``zones``: that the region offers. ``models``: id → callable from the region.
+    ``policies``: the organisation's policy → what it forbids that the fabric does. ``networks``: name → block that the
+    new network must not overlap, peered ones and on-premises routes too. ``names``: name → its state.
+    ``versions``: of ``pulumi``, and of the API server as ``kubernetes``. ``apis``: groups that a cluster serves.
+    ``storage_classes``: of a cluster. ``regions``, ``gpus``: nodes by their labels of region and GPU.
+    """
+
+    platform: Platform
+    region: str
+    recorded: datetime
+    account: str | None = None
+    principal: str | None = None
+    permissions: dict[str, bool] | None = None
+    quotas: dict[str, Quota] | None = None
+    zones: tuple[str, ...] | None = None
+    models: dict[str, bool] | None = None
+    policies: dict[str, str] | None = None
+    networks: dict[str, IPv4Network | IPv6Network] | None = None
+    names: dict[str, State] | None = None
+    versions: dict[str, str] | None = None
+    apis: tuple[str, ...] | None = None
+    storage_classes: tuple[str, ...] | None = None
+    regions: dict[str, int] | None = None
+    gpus: dict[str, int] | None = None
+
+
+def read(path: Path) -> Facts:
+    """Facts that were recorded; raises ``FactsError``."""
+    try:
+        return Facts.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise FactsError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as wrong:
+        lines = [f"{path}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in wrong.errors()]
+        raise FactsError("\n".join(lines)) from None
