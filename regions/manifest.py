@@ -20,12 +20,28 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class Temporal(_Frozen):
+    """``address``: ``host:port`` of its gRPC API, namespace ``default``. ``ui``: URL of its web page."""
+
+    kind: Literal["temporal"] = "temporal"
+    address: str
+    ui: str
+
+
+class StepFunctions(_Frozen):
+    """``state_machine``: ARN. ``queue``: URL of the queue of steps. ``ui``: URL of its page in the console."""
+
+    kind: Literal["step-functions"] = "step-functions"
+    state_machine: str
+    queue: str
+    ui: str
+
+
 class Endpoints(_Frozen):
-    """Where the fabric's own parts answer. ``temporal`` and the databases are ``host:port`` plus database name."""
+    """Where the fabric's own parts answer."""
 
     gateway: str
-    temporal: str
-    temporal_ui: str
+    orchestrator: Temporal | StepFunctions = Field(discriminator="kind")
     primary_host: str
     primary_port: int
     replica_host: str

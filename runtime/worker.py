@@ -1,4 +1,4 @@
-"""``python -m runtime.worker``: runs workflows and their activities, and talks to Temporal and the gateway only.
+"""``python -m runtime.worker``: does the steps of tasks, and talks to the orchestrator and the gateway only.
 
 Started before either of them answers, it waits; ``worker ready`` in its log says that it polls its queue.
 """
@@ -8,13 +8,15 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from regions.manifest import Manifest
+from regions.manifest import Manifest, StepFunctions, Temporal
 from runtime.identity.client import IdentityClient
 from runtime.identity.keys import read_key
 from runtime.settings import START_REFUSED, Settings, StartError, read_settings
@@ -54,16 +56,27 @@ async def _run(settings: Settings, manifest: Manifest) -> None:
     async with httpx.AsyncClient(base_url=manifest.endpoints.gateway, timeout=GATEWAY_TIMEOUT, trust_env=False) as http:
         identity = IdentityClient(http, manifest.identities.issuer, "worker", key)
         activities = Activities(http, identity, _context_tokens(manifest))
-        client = await _connect(manifest.endpoints.temporal)
-        async with Worker(
-            client,
-            task_queue=QUEUE,
-            workflows=[AgentTask],
-            activities=activities.all,
-            graceful_shutdown_timeout=GRACE,
-        ):
+        async with _polling(manifest.endpoints.orchestrator, activities):
             log.info("worker ready")
             await stop.wait()
+
+
+@asynccontextmanager
+async def _polling(orchestrator: Temporal | StepFunctions, activities: Activities) -> AsyncGenerator[None]:
+    if isinstance(orchestrator, StepFunctions):
+        from runtime.tasks import step_functions_worker  # noqa: PLC0415  AWS's SDK is there where it is used
+
+        async with step_functions_worker.polling(orchestrator, activities):
+            yield
+        return
+    async with Worker(
+        await _connect(orchestrator.address),
+        task_queue=QUEUE,
+        workflows=[AgentTask],
+        activities=activities.all,
+        graceful_shutdown_timeout=GRACE,
+    ):
+        yield
 
 
 def _context_tokens(manifest: Manifest) -> dict[str, int]:

@@ -1,24 +1,19 @@
-"""What every platform's orchestrator takes and gives."""
+"""What every platform's orchestrator gives; what it takes is its platform's own Args."""
 
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any
 
 import pulumi
-from pulumi import Input
-
-
-class OrchestratorArgs(TypedDict):
-    """``port``: of its gRPC API; ``ui_port``: of its web page."""
-
-    home: Input[str]
-    port: Input[int]
-    ui_port: Input[int]
 
 
 class Orchestrator(pulumi.ComponentResource):
-    """``address``: ``host:port`` of Temporal's gRPC API, namespace ``default``. ``ui``: URL of its web page."""
+    """``endpoint``: what the Manifest says of it (``Temporal`` or ``StepFunctions`` of ``regions.manifest``).
 
-    address: pulumi.Output[str]
+    ``ui``: URL of its web page.
+    """
+
+    endpoint: pulumi.Output[dict[str, Any]]
     ui: pulumi.Output[str]
 
-    def __init__(self, name: str, args: OrchestratorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: Mapping[str, object], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("loomstead:orchestrator:Orchestrator", name, None, opts)

@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse
 from standardwebhooks import Webhook
 from starlette.exceptions import HTTPException
 
-from regions.manifest import Manifest
+from regions.manifest import Manifest, StepFunctions
 from runtime.agents.registry import Agents
 from runtime.approvals import Approvals
 from runtime.database import connect
@@ -38,7 +38,7 @@ from runtime.models.quarantine import Quarantine
 from runtime.models.routing import Routing
 from runtime.models.upstream import HttpUpstream
 from runtime.settings import Settings
-from runtime.tasks.dispatch import Dispatcher, TemporalOrchestrator
+from runtime.tasks.dispatch import Dispatcher, Orchestrator, TemporalOrchestrator
 from runtime.tasks.store import Tasks
 from runtime.tasks.views import Views
 from runtime.tools.call import Tools
@@ -66,7 +66,7 @@ class Gateway:
     tools: Tools
     tasks: Tasks
     views: Views
-    orchestrator: TemporalOrchestrator
+    orchestrator: Orchestrator
     webhook: Webhook
     routing: Routing
     quarantine: Quarantine
@@ -129,7 +129,7 @@ async def _open(
     contracts = Contracts(manifest, http)
     registry = Agents(pool, manifest, contracts)
     consents = Approvals(pool, ledger, manifest.limits.approval_seconds)
-    orchestrator = TemporalOrchestrator(endpoints.temporal, manifest.limits.approval_seconds)
+    orchestrator = _orchestrator(manifest, pool)
     routing, quarantine = Routing(manifest), Quarantine(pool, ledger, manifest)
     gateway = Gateway(
         manifest=manifest,
@@ -152,6 +152,15 @@ async def _open(
     )
     _run(Dispatcher(pool, orchestrator).run, stack)
     return gateway, _model_calls(gateway, upstreams, stack)
+
+
+def _orchestrator(manifest: Manifest, pool: asyncpg.Pool) -> Orchestrator:
+    found, approval_seconds = manifest.endpoints.orchestrator, manifest.limits.approval_seconds
+    if isinstance(found, StepFunctions):
+        from runtime.tasks.step_functions import StepFunctionsOrchestrator  # noqa: PLC0415  AWS's SDK, where it is used
+
+        return StepFunctionsOrchestrator(found, approval_seconds, pool)
+    return TemporalOrchestrator(found.address, approval_seconds)
 
 
 def _model_calls(gateway: Gateway, upstreams: Mapping[str, HttpUpstream], stack: AsyncExitStack) -> ModelCalls:

@@ -10,7 +10,7 @@ from runtime.gateway.body import read_body
 from runtime.gateway.oauth import person, worker
 from runtime.identity.tokens import IdentityClaims
 from runtime.ledger.trace import trace
-from runtime.tasks.context import Message, NewMessage, TransitionRow, read
+from runtime.tasks.context import Message, NewMessage, TransitionRow, WaitRow, read
 from runtime.tasks.store import task_unknown
 
 MAX_BODY = 65_536
@@ -80,6 +80,14 @@ async def add_message(request: Request, txn: str, caller: Worker) -> Message:
     """What is stored under the key; another content that came first stays."""
     message = read(NewMessage, await read_body(request, MAX_BODY))
     return await request.app.state.gateway.tasks.add_message(txn, message, caller.sub)
+
+
+@router.put("/{txn}/wait")
+async def wait(request: Request, txn: str, caller: Worker) -> dict[str, str]:
+    """Keep what answers an orchestrator that waits by a token."""
+    row = read(WaitRow, await read_body(request, MAX_BODY))
+    await request.app.state.gateway.tasks.wait(txn, row, caller.sub)
+    return {"txn": txn}
 
 
 @router.post("/{txn}/transitions")

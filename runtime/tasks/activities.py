@@ -2,7 +2,7 @@
 
 Everything goes to the gateway over HTTP, like any client's call. An activity that runs twice finds its message stored
 (``think:<step>``, ``act:<step>``) or the gateway's recorded answer, and comes to the same event. What it raises is
-tried again by Temporal; error texts are codes only, for they end in the history.
+tried again by the orchestrator; error texts are codes only, for they end in the history.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from runtime.errors import Refused
 from runtime.identity.client import IdentityClient, refusal
 from runtime.tasks import prompt
 from runtime.tasks.context import Context, act_key, think_key
-from runtime.tasks.messages import ActResult, StepRef, Thought, Transition
+from runtime.tasks.messages import ActResult, StepRef, Thought, Transition, Wait
 from runtime.tasks.states import Event
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Activities:
     @activity.defn
     async def think(self, step: StepRef) -> Thought:
         """One model turn. A stored answer is read again instead of asking twice."""
-        async with _effect():
+        async with _effect("think"):
             context = await self._context(step.txn)
             answer = context.content(think_key(step.step))
             if answer is None:
@@ -64,7 +64,7 @@ class Activities:
     @activity.defn
     async def act(self, step: StepRef) -> ActResult:
         """The tool call that the model proposed in this step. The gateway's own key makes a second call harmless."""
-        async with _effect():
+        async with _effect("act"):
             context = await self._context(step.txn)
             told = context.content(act_key(step.step))
             if told is not None:
@@ -96,8 +96,14 @@ class Activities:
             "to": transition.target,
             "reason": transition.reason,
         }
-        async with _effect():
+        async with _effect("record"):
             await self._as_worker("POST", f"/tasks/{transition.txn}/transitions", row)
+
+    async def wait(self, wait: Wait) -> None:
+        """Leave with the gateway what answers an orchestrator that waits for a person by a token."""
+        row = {"seq": wait.seq, "token": wait.token, "approval": wait.approval, "digest": wait.digest}
+        async with _effect("wait"):
+            await self._as_worker("PUT", f"/tasks/{wait.txn}/wait", row)
 
     async def _ask(self, context: Context, step: StepRef) -> str:
         """The model's words; raises ``ContextTooLong``, ``Refused``."""
@@ -176,8 +182,8 @@ def _told(event: Event, tool: str, answer: dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def _effect() -> AsyncGenerator[None]:
-    """Tells the server that this worker lives, so that a killed one's step is given away after seconds; and keeps
+async def _effect(name: str) -> AsyncGenerator[None]:
+    """Tells Temporal that this worker lives, so that a killed one's step is given away after seconds; and keeps
     content out of the history, whatever goes wrong: an error leaves as its code."""
     beating = asyncio.create_task(_beat())
     try:
@@ -190,13 +196,13 @@ async def _effect() -> AsyncGenerator[None]:
         log.warning("the gateway is not reachable: %s", type(error).__name__)
         raise ApplicationError("upstream_unavailable", type="upstream_unavailable") from None
     except Exception as error:  # noqa: BLE001  leaves as another exception, without its text
-        log.error("%s failed: %s", activity.info().activity_type, type(error).__name__)
+        log.error("%s failed: %s", name, type(error).__name__)
         raise ApplicationError(type(error).__name__, type="internal") from None
     finally:
         beating.cancel()
 
 
 async def _beat() -> None:
-    while True:
+    while activity.in_activity():
         activity.heartbeat()
         await asyncio.sleep(HEARTBEAT_SECONDS)

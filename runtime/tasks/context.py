@@ -56,6 +56,15 @@ class TransitionRow(_Frozen):
     reason: str = Field(default="", max_length=64)
 
 
+class WaitRow(_Frozen):
+    """Body of ``PUT /tasks/{txn}/wait``. ``seq``: the row it waits since. ``approval``: the one that is waited for."""
+
+    seq: int = Field(ge=1)
+    token: str = Field(min_length=1, max_length=2048)
+    approval: str | None = None
+    digest: str | None = None
+
+
 class OfferedTool(_Frozen):
     """``parameters``: JSON Schema of the flat arguments object."""
 

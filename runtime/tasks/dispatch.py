@@ -1,8 +1,8 @@
-"""From rows to Temporal: what the gateway has written is brought to the workflows until they have taken it.
+"""From rows to the orchestrator: what the gateway has written is brought to the tasks until they have taken it.
 
 A row that is due (a task not started, a decision, a choice or a revocation not delivered) is claimed by one gateway
 process (``FOR UPDATE SKIP LOCKED``), delivered, and marked in the same transaction. A crash in between delivers it
-again, under the same workflow or update id, which changes nothing. So a dead Temporal delays, and loses nothing.
+again, under the same name, which changes nothing. So a dead orchestrator delays, and loses nothing.
 """
 
 import asyncio
@@ -38,6 +38,8 @@ class NotTaken(Exception):
 
 class Orchestrator(Protocol):
     """What runs tasks. A call is repeated with the same ``delivery`` until it is taken; each raises ``NotTaken``."""
+
+    async def ready(self) -> bool: ...
 
     async def start(self, txn: str) -> None: ...
 

@@ -1,4 +1,4 @@
-"""What crosses between workflow, activities and updates: references and verdicts, never content.
+"""What crosses between orchestrator, activities and what people decide: references and verdicts, never content.
 
 Content (the mail, the model's words, raw results) lies in PostgreSQL; a history holds keys and digests only.
 """
@@ -8,6 +8,13 @@ from dataclasses import dataclass
 from runtime.tasks.states import Event, State
 
 QUEUE = "loomstead-tasks"
+APPROVAL_EVENTS = {"approve": Event.APPROVED, "decline": Event.DECLINED}
+CHOICE_EVENTS = {
+    "continue": Event.CONTINUED,
+    "resume": Event.RESUMED,
+    "take_over": Event.TAKEN_OVER,
+    "stop": Event.STOPPED,
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,20 @@ class Transition:
     event: Event
     target: State
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A task that waits for a person since its row ``seq``; ``token`` answers the orchestrator in their place.
+
+    ``approval`` and ``digest`` are set where it waits for a decision.
+    """
+
+    txn: str
+    seq: int
+    token: str
+    approval: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)

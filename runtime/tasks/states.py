@@ -83,6 +83,8 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     State.STOPPED: {},
 }
 
+WAITING = frozenset({State.AWAITING_APPROVAL, State.HANDED_OVER})
+"""A person's word ends them; nothing is asked meanwhile."""
 FINAL = frozenset(state for state, row in TRANSITIONS.items() if not row)
 
 

@@ -19,9 +19,9 @@ from runtime.agents.registry import Agent, Agents
 from runtime.errors import Refused
 from runtime.grants.grant import Grant, Grants, Ledger
 from runtime.ledger.record import Entry, Kind
-from runtime.tasks.context import MAIL, Mail, Message, NewMessage, TransitionRow, act_key
+from runtime.tasks.context import MAIL, Mail, Message, NewMessage, TransitionRow, WaitRow, act_key
 from runtime.tasks.dispatch import CHANNEL
-from runtime.tasks.states import FINAL, Event, State, UnexpectedEvent, after
+from runtime.tasks.states import FINAL, WAITING, Event, State, UnexpectedEvent, after
 
 _NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
 
@@ -132,6 +132,32 @@ class Tasks:
             )
             await self._ledger.append(entry, conn=conn)
         return target
+
+    async def wait(self, txn: str, row: WaitRow, by: str) -> None:
+        """Keep what answers the orchestrator while the task waits for a person; the newest token counts.
+
+        Whoever revoked the task before is heard again now. Raises ``Refused`` (task_unknown, actor_not_allowed,
+        task_not_waiting).
+        """
+        async with self._pool.acquire() as conn, conn.transaction():
+            task = await _locked(conn, txn, by)
+            if task["state"] not in WAITING or row.seq != task["transition_seq"]:
+                raise _not_waiting(
+                    f"task {txn} is {task['state']} since row {task['transition_seq']}, not waiting since {row.seq}",
+                    "the orchestrator and the gateway disagree",
+                )
+            await conn.execute(
+                """INSERT INTO waits (txn, transition, token, approval, digest) VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT (txn) DO UPDATE SET (transition, token, approval, digest) =
+                (excluded.transition, excluded.token, excluded.approval, excluded.digest)""",
+                txn,
+                row.seq,
+                row.token,
+                row.approval,
+                row.digest,
+            )
+            await conn.execute("UPDATE grants SET revoke_delivered_at = NULL WHERE txn = $1 AND state = 'revoked'", txn)
+            await conn.execute(_NOTIFY)
 
     async def choose(self, txn: str, choice: str, iterations: int | None, by: str) -> str:
         """Record a person's choice for a handed-over task; what it comes to: continue, resume, take_over or stop.

@@ -17,6 +17,8 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from runtime.tasks.messages import (
+        APPROVAL_EVENTS,
+        CHOICE_EVENTS,
         ActResult,
         ApprovalDecision,
         HandOverChoice,
@@ -37,14 +39,6 @@ RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=15)
 )
 """Every error is tried again, except those that the activities raise as non-retryable."""
-
-_APPROVAL_EVENTS = {"approve": Event.APPROVED, "decline": Event.DECLINED}
-_CHOICE_EVENTS = {
-    "continue": Event.CONTINUED,
-    "resume": Event.RESUMED,
-    "take_over": Event.TAKEN_OVER,
-    "stop": Event.STOPPED,
-}
 
 
 @workflow.defn
@@ -91,7 +85,7 @@ class AgentTask:
             raise _not_waiting(f"state {self._state}")
         if (decision.approval, decision.digest) != (self._pending.approval, self._pending.digest):
             raise _not_waiting("another approval is pending")
-        if decision.decision not in _APPROVAL_EVENTS:
+        if decision.decision not in APPROVAL_EVENTS:
             raise _not_waiting("decision is approve or decline")
 
     @workflow.update
@@ -102,8 +96,8 @@ class AgentTask:
     def _is_handed_over(self, choice: HandOverChoice) -> None:
         if self._state is not State.HANDED_OVER or self._choices:
             raise _not_waiting(f"state {self._state}")
-        if choice.choice not in _CHOICE_EVENTS:
-            raise _not_waiting(f"choice is one of {', '.join(_CHOICE_EVENTS)}")
+        if choice.choice not in CHOICE_EVENTS:
+            raise _not_waiting(f"choice is one of {', '.join(CHOICE_EVENTS)}")
 
     @workflow.update
     async def revoke(self) -> None:
@@ -164,11 +158,11 @@ class AgentTask:
         """What ended the wait for an approval; a revocation wins over a decision."""
         if self._revoked:
             return Event.REVOKED, "token_revoked"
-        return _APPROVAL_EVENTS[self._decisions.pop().decision], ""
+        return APPROVAL_EVENTS[self._decisions.pop().decision], ""
 
     async def _await_choice(self) -> tuple[Event, str]:
         await workflow.wait_condition(lambda: bool(self._choices))
-        return _CHOICE_EVENTS[self._choices.pop().choice], ""
+        return CHOICE_EVENTS[self._choices.pop().choice], ""
 
     async def _apply(self, event: Event, reason: str) -> None:
         """One row of the table; decisions, choices and a revocation may arrive while the gateway is being told.

@@ -27,7 +27,7 @@ from components.naming import REPOSITORY
 from components.postgres import access, server
 from regions.boundary import compile_boundary
 from regions.catalogue import Kind, Protocol, load_catalogue
-from regions.manifest import Client, Endpoints, Identities, Limits, Manifest, ModelEndpoint
+from regions.manifest import Client, Endpoints, Identities, Limits, Manifest, ModelEndpoint, Temporal
 from regions.residency import DataClass, DataClassRules, Residency
 from regions.signature import sign_manifest
 from runtime.database import connect
@@ -212,8 +212,7 @@ def _manifest(secrets: Path, ports: Mapping[str, int]) -> Manifest:
         spec_digest=_ZERO,
         endpoints=Endpoints(
             gateway=issuer,
-            temporal=f"{HOST}:{ports['nobody']}",
-            temporal_ui=f"http://{HOST}:{ports['nobody']}",
+            orchestrator=Temporal(address=f"{HOST}:{ports['nobody']}", ui=f"http://{HOST}:{ports['nobody']}"),
             primary_host=HOST,
             primary_port=ports["primary"],
             replica_host=HOST,

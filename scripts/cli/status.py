@@ -9,7 +9,7 @@ import typer
 
 from components.local.orphans import alive, marked
 from components.local.supervisor import SUPERVISOR, State, Status, Supervisor
-from regions.manifest import Manifest
+from regions.manifest import Manifest, StepFunctions, Temporal
 from scripts.cli.endpoints import print_quarantined
 from scripts.cli.options import Stack
 from scripts.cli.output import console, print_table
@@ -96,6 +96,11 @@ def _memory(pid: int, *, alone: bool = False) -> int:
     return total
 
 
+def _orchestrator(found: Temporal | StepFunctions) -> str:
+    where = found.address if isinstance(found, Temporal) else found.state_machine
+    return f"{where}, console {found.ui}"
+
+
 def _megabytes(size: int) -> str:
     return f"{size / 2**20:.0f} MB" if size else "-"
 
@@ -106,7 +111,7 @@ def _addresses(manifest: Manifest) -> dict[str, str]:
         "gateway": endpoints.gateway,
         "primary": f"postgresql://{endpoints.primary_host}:{endpoints.primary_port}",
         "replica": f"postgresql://{endpoints.replica_host}:{endpoints.replica_port} (agent_reader only)",
-        "temporal": f"{endpoints.temporal}, console {endpoints.temporal_ui}",
+        "temporal": _orchestrator(endpoints.orchestrator),
         "model": next((model.url or "" for model in manifest.models if model.region and not model.provider), ""),
         "orders": next((core.url for core in manifest.core_systems if core.name == "orders"), ""),
     }

@@ -20,8 +20,7 @@ from regions.signature import SignatureError, verify_manifest
 ANSWERS: dict[str, Any] = {
     "endpoints": {
         "gateway": "http://127.0.0.1:20001",
-        "temporal": "127.0.0.1:20002",
-        "temporal_ui": "http://127.0.0.1:20003",
+        "orchestrator": {"kind": "temporal", "address": "127.0.0.1:20002", "ui": "http://127.0.0.1:20003"},
         "primary_host": "127.0.0.1",
         "primary_port": 20004,
         "replica_host": "127.0.0.1",

@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey, OctKey
 from regions.boundary import compile_boundary
 from regions.canonical import canonical
 from regions.catalogue import Kind, Protocol, load_catalogue
-from regions.manifest import Endpoints, Identities, Limits, Manifest, ModelEndpoint
+from regions.manifest import Endpoints, Identities, Limits, Manifest, ModelEndpoint, Temporal
 from regions.residency import DataClass, DataClassRules, Residency
 from regions.signature import Cause, SignatureError, sign_manifest, verify_manifest
 
@@ -38,8 +38,7 @@ def manifest() -> Manifest:
         spec_digest="sha256:" + "0" * 64,
         endpoints=Endpoints(
             gateway="http://127.0.0.1:8080",
-            temporal="127.0.0.1:7233",
-            temporal_ui="http://127.0.0.1:8233",
+            orchestrator=Temporal(address="127.0.0.1:7233", ui="http://127.0.0.1:8233"),
             primary_host="127.0.0.1",
             primary_port=5432,
             replica_host="127.0.0.1",

@@ -41,7 +41,7 @@ class WorkerProcess:
 
 
 @pytest.fixture
-def process(desk: Desk, tmp_path: Path) -> WorkerProcess:
+def process(desk: Desk, temporal: str, tmp_path: Path) -> WorkerProcess:
     folder = tmp_path / "a stack"
     folder.mkdir()
     signing = KEYS["operator"]
@@ -58,7 +58,7 @@ def process(desk: Desk, tmp_path: Path) -> WorkerProcess:
         "LOOMSTEAD_SECRETS": str(folder),
         "LOOMSTEAD_CHECKPOINTS": str(folder / "checkpoints"),
     }
-    desk.dispatcher = Dispatcher(desk.stack.pool, TemporalOrchestrator(desk.manifest.endpoints.temporal, 86_400))
+    desk.dispatcher = Dispatcher(desk.stack.pool, TemporalOrchestrator(temporal, 86_400))
     return WorkerProcess(environment, folder / "worker.log")
 
 

@@ -16,7 +16,7 @@ from tests.fixtures.postgres import Database, superuser
 VERSIONS = Path(runtime.migrations.__file__).parent / "versions"
 SECOND = """
 from runtime.migrations.script import run_beside
-revision, down_revision = "9000", "0002"
+revision, down_revision = "9000", "0003"
 def upgrade() -> None:
     run_beside(__file__)
 """

@@ -18,6 +18,9 @@ class Recorder:
     refusals: int = 0
     taken: list[str] = field(default_factory=list)
 
+    async def ready(self) -> bool:
+        return True
+
     async def start(self, txn: str) -> None:
         await asyncio.sleep(0.01)
         if self.refusals > 0:
