@@ -8,13 +8,22 @@ KEPT_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096
 """What CloudWatch takes, as pulumi_aws documents it."""
 
 
+def checked_days(days: int) -> int:
+    """Days that CloudWatch keeps logs; raises ``RunError`` for others. A component asks before it makes anything."""
+    if days not in KEPT_DAYS:
+        more = next((each for each in KEPT_DAYS if each > days), KEPT_DAYS[-1])
+        raise pulumi.RunError(f"log_days: CloudWatch cannot keep logs for {days} days; the next that it can is {more}")
+    return days
+
+
 def create_log_group(
     parent: pulumi.Resource, name: str, called: str, key: Input[str], days: int
 ) -> aws.cloudwatch.LogGroup:
-    """``called``: its name in CloudWatch. Raises ``RunError`` for days that CloudWatch does not take."""
-    if days not in KEPT_DAYS:
-        more = next((each for each in KEPT_DAYS if each > days), KEPT_DAYS[-1])
-        raise pulumi.RunError(f"{called}: logs cannot be kept for {days} days on AWS; the next that can be is {more}")
+    """``called``: its name in CloudWatch."""
     return aws.cloudwatch.LogGroup(
-        name, name=called, retention_in_days=days, kms_key_id=key, opts=pulumi.ResourceOptions(parent=parent)
+        name,
+        name=called,
+        retention_in_days=checked_days(days),
+        kms_key_id=key,
+        opts=pulumi.ResourceOptions(parent=parent),
     )
