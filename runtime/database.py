@@ -9,9 +9,9 @@ import asyncpg
 import msgspec
 
 from runtime.errors import Refused
+from runtime.sessions import session
 
 COMMAND_SECONDS = 10.0
-CONNECT_SECONDS = 5.0
 
 _UNAVAILABLE = (
     OSError,  # refused or reset, and TimeoutError
@@ -24,21 +24,21 @@ _UNAVAILABLE = (
 )
 
 
-async def connect(host: str, port: int, database: str, role: str, passfile: Path, *, size: int = 10) -> asyncpg.Pool:
+async def connect(
+    host: str, port: int, database: str, role: str, passfile: Path, *, size: int = 10, ca: Path | None = None
+) -> asyncpg.Pool:
     """A pool of at most ``size`` connections as ``role``, whose password is in ``passfile``; jsonb is Python values.
+
+    ``ca``: file of the authorities that answer for the server's name, without which only this machine is dialled.
 
     A dead connection is replaced at its next use. Here and in every query ``Refused("database_unavailable")`` says
     that the server did not answer; what it refused (a password, a constraint) stays an ``asyncpg.PostgresError``.
+    Raises ``StartError`` where the server is elsewhere and there is no ``ca``.
     """
     return await asyncpg.create_pool(
-        host=host,
-        port=port,
-        database=database,
-        user=role,
-        passfile=passfile,
+        **session(host, port, database, role, passfile, ca),
         min_size=1,
         max_size=size,
-        timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
         connection_class=_Connection,
         connect=_open,

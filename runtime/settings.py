@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 START_REFUSED = 78
 """Exit code of a process that may not start (EX_CONFIG of sysexits.h)."""
@@ -28,11 +29,19 @@ class Published:
 
 @dataclass(frozen=True)
 class Settings(Published):
-    """``secrets``: folder of the 0600 files. ``checkpoints``: folder. ``translator``: its socket, where it runs."""
+    """``secrets``, ``checkpoints``: folders. ``translator``: its socket, where it runs.
+
+    On a cluster: ``listen``: address and port of the gateway, when they are not those of its URL. ``database_ca``: file
+    of the authorities that answer for PostgreSQL. ``token``: file of the ServiceAccount's token that is this workload's
+    identity instead of a key.
+    """
 
     secrets: Path
     checkpoints: Path
     translator: Path | None = None
+    listen: tuple[str, int] | None = None
+    database_ca: Path | None = None
+    token: Path | None = None
 
 
 _PUBLISHED = {
@@ -42,11 +51,14 @@ _PUBLISHED = {
     "manifest_key": "LOOMSTEAD_MANIFEST_KEY",
 }
 TRANSLATOR = "LOOMSTEAD_TRANSLATOR"
+LISTEN = "LOOMSTEAD_LISTEN"
+DATABASE_CA = "LOOMSTEAD_DATABASE_CA"
+TOKEN = "LOOMSTEAD_TOKEN"  # noqa: S105 - the variable's name
 _VARIABLES = {**_PUBLISHED, "secrets": "LOOMSTEAD_SECRETS", "checkpoints": "LOOMSTEAD_CHECKPOINTS"}
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the environment; raises ``StartError`` that names every variable missing."""
+    """Settings from the environment; raises ``StartError`` that names every variable missing or wrong."""
     values = required(environment, _VARIABLES)
     return Settings(
         stack=values["stack"],
@@ -55,8 +67,28 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         manifest_key=Path(values["manifest_key"]),
         secrets=Path(values["secrets"]),
         checkpoints=Path(values["checkpoints"]),
-        translator=Path(environment[TRANSLATOR]) if environment.get(TRANSLATOR) else None,
+        translator=path(environment, TRANSLATOR),
+        listen=_listen(environment.get(LISTEN, "")),
+        database_ca=path(environment, DATABASE_CA),
+        token=path(environment, TOKEN),
     )
+
+
+def path(environment: Mapping[str, str], name: str) -> Path | None:
+    """The path that a variable names, where it names one."""
+    return Path(environment[name]) if environment.get(name) else None
+
+
+def _listen(text: str) -> tuple[str, int] | None:
+    if not text:
+        return None
+    try:
+        address = urlsplit(f"//{text}")
+        if address.hostname and address.port and address.netloc == text and "@" not in text:
+            return address.hostname, address.port
+    except ValueError:
+        pass
+    raise StartError(f"{LISTEN} is {text!r}: expected address:port, such as 0.0.0.0:8080")
 
 
 def read_published(environment: Mapping[str, str] = os.environ) -> Published:

@@ -1,4 +1,4 @@
-"""``python -m runtime.gateway``: one gateway process on the address that the Manifest gives it."""
+"""``python -m runtime.gateway``: one gateway process, on the address of its URL or on ``LOOMSTEAD_LISTEN``."""
 
 import logging
 import sys
@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from regions.manifest import Manifest
 from runtime.gateway.app import create_app
-from runtime.settings import START_REFUSED, StartError, read_settings
+from runtime.sessions import is_loopback
+from runtime.settings import LISTEN, START_REFUSED, StartError, read_settings
 from runtime.startup import load_manifest
 
 
@@ -17,16 +19,16 @@ def main() -> int:
     try:
         settings = read_settings()
         manifest = load_manifest(settings)
+        host, port = settings.listen or _own(manifest)
         app = create_app(settings, manifest)
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         return START_REFUSED
-    address = urlsplit(manifest.endpoints.gateway)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            host=address.hostname or "127.0.0.1",
-            port=address.port or 80,
+            host=host,
+            port=port,
             loop="uvloop",
             http="httptools",
             ws="none",
@@ -40,6 +42,14 @@ def main() -> int:
     )
     server.run()
     return 0 if server.started else 1
+
+
+def _own(manifest: Manifest) -> tuple[str, int]:
+    """The gateway's own URL, where that is an address of this machine; raises ``StartError``."""
+    address = urlsplit(manifest.endpoints.gateway)
+    if address.hostname is None or not is_loopback(address.hostname):
+        raise StartError(f"{LISTEN} is not set, and {manifest.endpoints.gateway} is no address of this machine")
+    return address.hostname, address.port or 80
 
 
 if __name__ == "__main__":

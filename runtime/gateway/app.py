@@ -37,6 +37,7 @@ from runtime.models.outgoing import open_upstreams
 from runtime.models.quarantine import Quarantine
 from runtime.models.routing import Routing
 from runtime.models.upstream import HttpUpstream
+from runtime.sessions import tls
 from runtime.settings import Settings
 from runtime.tasks.dispatch import Dispatcher, Orchestrator, TemporalOrchestrator
 from runtime.tasks.store import Tasks
@@ -75,6 +76,7 @@ class Gateway:
 
 def create_app(settings: Settings, manifest: Manifest) -> ModelPath:
     """The application for a verified Manifest, its parts opened when the server starts it; raises ``StartError``."""
+    tls(manifest.endpoints.primary_host, settings.database_ca)
     secrets = Secrets.load(settings.secrets)
     upstreams = open_upstreams(manifest, read_credentials(settings.secrets, manifest), settings.translator)
     app = FastAPI(title="Loomstead gateway", version="1", docs_url=None, redoc_url=None)
@@ -114,6 +116,7 @@ async def _open(
         ROLE,
         secrets.passfile,
         size=POOL_SIZE,
+        ca=settings.database_ca,
     )
     stack.push_async_callback(pool.close)
     subject_keys = SubjectKeys(secrets.subjects)

@@ -9,6 +9,7 @@ from standardwebhooks import Webhook
 from regions.catalogue import Protocol
 from regions.manifest import Manifest
 from runtime.identity.keys import IssuerKeys
+from runtime.secret_files import read_private
 from runtime.settings import StartError
 
 KEY_BYTES = 32
@@ -82,6 +83,6 @@ def read_secret(path: Path) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_private(path)
     except OSError as error:
         raise StartError(f"{path}: the secret cannot be read: {error.strerror}; `pulumi up` makes it") from None

@@ -15,6 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from runtime.identity.jws import ALGORITHM
+from runtime.secret_files import read_private
 from runtime.settings import StartError
 
 PublicKeys = Mapping[str, ECKey]
@@ -51,11 +52,9 @@ def public_half(key: ECKey) -> ECKey:
 
 
 def read_key(path: Path, operation: Literal["sign", "verify"] = "sign") -> ECKey:
-    """The key of a JWK file; raises ``StartError``, also where others than the owner may read the file."""
+    """The key of a JWK file; raises ``StartError``, also where others than its reader may read the file."""
     try:
-        if path.stat().st_mode & 0o077:
-            raise StartError(f"{path}: others may read this key: chmod 0600 it, and replace it if anybody did")
-        return es256_key(json.loads(path.read_bytes()), operation)
+        return es256_key(json.loads(read_private(path)), operation)
     except OSError as error:
         raise StartError(f"{path}: the key cannot be read: {error.strerror}; `pulumi up` makes it") from None
     except (ValueError, UnusableKey) as error:

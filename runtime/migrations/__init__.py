@@ -15,6 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from runtime.sessions import session
+
 _HOME = Path(__file__).parent
 _LOCK = 0x10035
 """Advisory lock of this runner: a second one waits, then finds nothing left to do."""
@@ -24,10 +26,16 @@ class MigrationError(Exception):
     """The schema could not be brought up to date; nothing was changed."""
 
 
-async def migrate(host: str, port: int, database: str, role: str, passfile: Path) -> None:
-    """Bring ``database`` to the newest version as its owner ``role``, in one transaction; raises ``MigrationError``."""
+async def migrate(host: str, port: int, database: str, role: str, passfile: Path, *, ca: Path | None = None) -> None:
+    """Bring ``database`` to the newest version as its owner ``role``, in one transaction.
+
+    ``ca``: as in ``runtime.sessions``. Raises ``MigrationError``, ``StartError``.
+    """
+    opened = session(host, port, database, role, passfile, ca)
     url = URL.create("postgresql+asyncpg", role, host=host, port=port, database=database)
-    engine = create_async_engine(url, poolclass=NullPool, connect_args={"passfile": str(passfile)})
+    engine = create_async_engine(
+        url, poolclass=NullPool, connect_args={"password": opened["password"], "ssl": opened["ssl"]}
+    )
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)

@@ -186,3 +186,30 @@ async def _first_answer(http: httpx.AsyncClient) -> httpx.Response:
                 return await http.get("/healthz")
             except httpx.ConnectError:
                 await asyncio.sleep(0.05)
+
+
+async def test_on_a_cluster_it_listens_beside_its_url(installed: Installed) -> None:
+    own = installed.url.removeprefix("http://")
+    service = installed.manifest.endpoints.model_copy(update={"gateway": "http://gateway.runtime.svc:8080"})
+    installed.sign(installed.manifest.model_copy(update={"endpoints": service}))
+    refused = await start(installed)
+    _, err = await refused.communicate()
+    assert refused.returncode == START_REFUSED
+    assert "LOOMSTEAD_LISTEN is not set, and http://gateway.runtime.svc:8080" in err.decode()
+
+    installed.environment["LOOMSTEAD_LISTEN"] = own
+    process = await start(installed)
+    async with httpx.AsyncClient(base_url=installed.url) as http:
+        assert (await _first_answer(http)).json() == {"status": "alive"}
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+    assert process.returncode == -signal.SIGTERM
+
+
+async def test_a_database_elsewhere_without_an_authority_ends_the_start(installed: Installed) -> None:
+    elsewhere = installed.manifest.endpoints.model_copy(update={"primary_host": "primary.example"})
+    installed.sign(installed.manifest.model_copy(update={"endpoints": elsewhere}))
+    process = await start(installed)
+    _, err = await process.communicate()
+    assert process.returncode == START_REFUSED
+    assert "LOOMSTEAD_DATABASE_CA is not set" in err.decode()

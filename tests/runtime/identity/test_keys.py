@@ -67,7 +67,7 @@ def test_a_key_for_signing_only_does_not_verify() -> None:
 def test_a_key_that_others_may_read_stops_the_start(tmp_path: Path, mode: int) -> None:
     write_key(tmp_path / "worker.jwk", KEY)
     (tmp_path / "worker.jwk").chmod(mode)
-    with pytest.raises(StartError, match=r"worker\.jwk: others may read this key: chmod 0600"):
+    with pytest.raises(StartError, match=r"worker\.jwk: the key cannot be read: others may read it: chmod 0600"):
         read_key(tmp_path / "worker.jwk")
 
 
