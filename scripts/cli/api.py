@@ -81,7 +81,7 @@ class Api:
         return self._send(method, path, headers={"authorization": f"Bearer {self._token}"}, **request)
 
     def _identity_token(self) -> str:
-        endpoint = f"{self.manifest.identities.issuer}/oauth/token"
+        endpoint = f"{self.manifest.endpoints.gateway}/oauth/token"
         key = read_key(self.place.secrets / f"{PERSON}.jwk")
         form = {
             "grant_type": "client_credentials",
