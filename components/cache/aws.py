@@ -14,6 +14,7 @@ from pulumi import Input, Output
 from components.aws.door import create_door
 from components.aws.logs import checked_days, create_log_group
 from components.cache.contract import Cache
+from components.infrastructure import Refused
 
 PORT = 6379
 VERSION = "8.0"
@@ -144,13 +145,13 @@ class AwsCache(Cache):
 def _checked(args: AwsCacheArgs) -> _Size:
     size = SIZES.get(args["size"])
     if size is None:
-        raise pulumi.RunError(f"cache: no size {args['size']!r}; sizes are {', '.join(SIZES)}")
+        raise Refused(f"cache: no size {args['size']!r}; sizes are {', '.join(SIZES)}")
     if not re.fullmatch(rf"[a-z][a-z0-9-]{{0,{_LONGEST - 1}}}", args["stack"]):
-        raise pulumi.RunError(
+        raise Refused(
             f"cache: {args['stack']!r} cannot name a cache; "
             f"take a stack's name of at most {_LONGEST} small letters, digits and dashes"
         )
     if not args.get("machine", size.machine).startswith("cache."):
-        raise pulumi.RunError(f"cache: {args.get('machine')!r} is no machine of ElastiCache, such as {size.machine}")
+        raise Refused(f"cache: {args.get('machine')!r} is no machine of ElastiCache, such as {size.machine}")
     checked_days(args["log_days"])
     return size

@@ -13,6 +13,7 @@ from pulumi import Input, Output
 
 from components.aws.bucket import BucketArgs, PrivateBucket
 from components.aws.documents import Statement
+from components.infrastructure import Refused
 from components.models.bedrock import Invocable
 from components.models.contract import Models
 
@@ -177,9 +178,7 @@ class AwsModels(Models):
 
 def _checked(args: AwsModelsArgs) -> AwsModelsArgs:
     if args.get("profile") and not args["guardrail"]:
-        raise pulumi.RunError(
-            f"models: profile {args.get('profile')!r} without a guardrail; say guardrail, or leave it out"
-        )
+        raise Refused(f"models: profile {args.get('profile')!r} without a guardrail; say guardrail, or leave it out")
     return args
 
 

@@ -5,15 +5,12 @@ from datetime import date
 from typing import NamedTuple
 
 from components.flows import served
+from components.infrastructure import Refused
 from components.spec import Candidate, FabricSpec
 from regions.boundary import Boundary, Flow
 from regions.catalogue import ANYWHERE, SELF, Catalogue
 from regions.endpoints import BEDROCK, IN_REGION, Serving
 from regions.residency import Purpose
-
-
-class NotInvocable(Exception):
-    """A candidate cannot be called by this stack; the message says which, why, and what to do."""
 
 
 class Invocable(NamedTuple):
@@ -27,7 +24,7 @@ class Invocable(NamedTuple):
 
 
 def invocable(spec: FabricSpec, catalogue: Catalogue, boundary: Boundary, on: date) -> tuple[Invocable, ...]:
-    """Each candidate of Bedrock; raises ``NotInvocable``, ``UnknownServing`` for what the catalogue does not know."""
+    """Each candidate of Bedrock; raises ``Refused``, ``UnknownServing`` for what the catalogue does not know."""
     return tuple(_invocables(spec, catalogue, boundary, on))
 
 
@@ -38,7 +35,7 @@ def _invocables(spec: FabricSpec, catalogue: Catalogue, boundary: Boundary, on: 
         called, key = f"{model_class}/{name}", f"models.{model_class}.candidates.{name}"
         found = served(candidate, catalogue)
         if found.called != spec.region:
-            raise NotInvocable(
+            raise Refused(
                 f"{key}: it is called in {found.called}, which no private endpoint in {spec.region} leads to; "
                 f"take a model or profile that is called in {spec.region}"
             )
@@ -50,13 +47,13 @@ def _invocables(spec: FabricSpec, catalogue: Catalogue, boundary: Boundary, on: 
 
 def _regions(catalogue: Catalogue, found: Serving, key: str) -> tuple[str, ...]:
     if found.via == "mantle":
-        raise NotInvocable(f"{key}: Bedrock's mantle endpoint is not private here; take a profile of {found.model}")
+        raise Refused(f"{key}: Bedrock's mantle endpoint is not private here; take a profile of {found.model}")
     calls = catalogue.models[BEDROCK][found.model].ways[found.via].calls
     terms = calls.get(found.called) or next(
         terms for name, terms in calls.items() if found.called in catalogue.sets.get(name, ())
     )
     if ANYWHERE in terms:
-        raise NotInvocable(f"{key}: {found.via} answers in any region; take a profile of one geography")
+        raise Refused(f"{key}: {found.via} answers in any region; take a profile of one geography")
     reached = (catalogue.sets.get(term, (found.called if term == SELF else term,)) for term in terms)
     return tuple(sorted({region for group in reached for region in group}))
 
@@ -77,4 +74,4 @@ def _check(
         for data_class in candidate.data_classes or spec.residency.data_classes:
             verdict = boundary.decide(Flow(f"{key} in {region}", Purpose.PROCESS, countries, data_class), on)
             if not verdict.allowed:
-                raise NotInvocable(f"{verdict.reason}; take a model that answers inside the Boundary alone")
+                raise Refused(f"{verdict.reason}; take a model that answers inside the Boundary alone")

@@ -8,7 +8,9 @@ import pulumi_aws as aws
 import pytest
 
 from components.cache.aws import SIZES, AwsCache, AwsCacheArgs
+from components.infrastructure import Refused
 from tests.fixtures.recording import Graph, aws_calls, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 HOMES = (("eu-central-1", "eu-gdpr"), ("eusc-de-east-1", "eu-gdpr"), ("us-east-1", "us-hipaa"))
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1"
@@ -73,6 +75,10 @@ def test_no_rule_has_anything_against_it(region: str, regime: str) -> None:
     assert reviewed(cache(region), regime, region) == []
 
 
+def test_it_is_what_its_cell_claims() -> None:
+    assert unmet(cache(), CELL_CACHE) == []
+
+
 def test_only_the_runtime_reaches_it() -> None:
     graph = cache()
     (found,) = graph.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
@@ -118,5 +124,5 @@ def test_the_machine_can_be_said_instead() -> None:
     ],
 )
 def test_what_cannot_be_is_refused(wrong: dict[str, Any], told: str) -> None:
-    with pytest.raises(pulumi.RunError, match=told):
+    with pytest.raises(Refused, match=told):
         cache(**wrong)

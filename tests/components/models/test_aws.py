@@ -7,9 +7,11 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
+from components.infrastructure import Refused
 from components.models.aws import CALLS, FILTERS, AwsModels, AwsModelsArgs
 from components.models.bedrock import Invocable
 from tests.fixtures.recording import Graph, aws_calls, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 HOMES = (("eu-central-1", "eu-gdpr"), ("eusc-de-east-1", "eu-gdpr"), ("us-east-1", "us-hipaa"))
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1"
@@ -76,6 +78,10 @@ def test_no_rule_has_anything_against_it(region: str, regime: str) -> None:
     assert reviewed(models(region), regime, region) == []
 
 
+def test_it_is_what_its_cell_claims() -> None:
+    assert unmet(models(), CELL_MODELS) == []
+
+
 def test_a_profiles_models_are_called_by_that_profile_alone() -> None:
     statements = json.loads(told(models())["policy"])["Statement"]
     by_profile = {"StringEquals": {"bedrock:InferenceProfileArn": PROFILE}}
@@ -136,5 +142,5 @@ def test_a_guardrail_evaluates_in_the_region_unless_a_profile_is_declared() -> N
 
 
 def test_a_profile_for_no_guardrail_is_refused() -> None:
-    with pytest.raises(pulumi.RunError, match="without a guardrail"):
+    with pytest.raises(Refused, match="without a guardrail"):
         models(guardrail=False, profile="eu.guardrail.v1:0")

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from components.models.bedrock import Invocable, NotInvocable, invocable
+from components.infrastructure import Refused
+from components.models.bedrock import Invocable, invocable
 from components.spec import FabricSpec
 from regions.boundary import compile_boundary
 from regions.catalogue import load_catalogue
@@ -70,5 +71,5 @@ def test_what_is_no_model_of_bedrock_is_nobodys_here() -> None:
 def test_what_may_not_be_called_is_refused_with_a_way_out(region: str, candidate: dict[str, Any], told: str) -> None:
     regime = "uk-gdpr" if region == "eu-west-2" else "eu-gdpr"
 
-    with pytest.raises(NotInvocable, match=told):
+    with pytest.raises(Refused, match=told):
         asked(region, regime, wrong=candidate)
