@@ -17,17 +17,27 @@ class NotAllowed(Refused):
 
 
 def aws_provider(
-    name: str, region: str, account: str, allowed: Collection[str], tags: Mapping[str, str]
+    name: str,
+    region: str,
+    account: str,
+    allowed: Collection[str],
+    tags: Mapping[str, str],
+    opts: pulumi.ResourceOptions | None = None,
 ) -> pulumi.ProviderResource:
     """AWS in one region; the provider itself refuses credentials of another account. Raises ``NotAllowed``."""
     import pulumi_aws as aws  # noqa: PLC0415
 
     _check("account", account, allowed)
-    return aws.Provider(name, region=region, allowed_account_ids=[account], default_tags={"tags": tags})
+    return aws.Provider(name, region=region, allowed_account_ids=[account], default_tags={"tags": tags}, opts=opts)
 
 
 def azure_provider(
-    name: str, region: str, environment: str, subscription: str, allowed: Collection[str]
+    name: str,
+    region: str,
+    environment: str,
+    subscription: str,
+    allowed: Collection[str],
+    opts: pulumi.ResourceOptions | None = None,
 ) -> pulumi.ProviderResource:
     """Azure; tags are each resource's own there. ``environment``: its cloud, the region's partition in the catalogue.
 
@@ -37,12 +47,23 @@ def azure_provider(
 
     _check("subscription", subscription, allowed)
     return azure_native.Provider(
-        name, location=region, environment=environment, subscription_id=subscription, disable_pulumi_partner_id=True
+        name,
+        location=region,
+        environment=environment,
+        subscription_id=subscription,
+        disable_pulumi_partner_id=True,
+        opts=opts,
     )
 
 
 def gcp_provider(
-    name: str, region: str, universe: str, project: str, allowed: Collection[str], tags: Mapping[str, str]
+    name: str,
+    region: str,
+    universe: str,
+    project: str,
+    allowed: Collection[str],
+    tags: Mapping[str, str],
+    opts: pulumi.ResourceOptions | None = None,
 ) -> pulumi.ProviderResource:
     """Google Cloud in one region; the caller's own project pays for no call. ``universe``: the region's partition in
     the catalogue. Raises ``NotAllowed``.
@@ -58,10 +79,13 @@ def gcp_provider(
         user_project_override=True,
         default_labels=tags,
         add_pulumi_attribution_label=False,
+        opts=opts,
     )
 
 
-def kubernetes_provider(name: str, kubeconfig: str, context: str, allowed: Collection[str]) -> pulumi.ProviderResource:
+def kubernetes_provider(
+    name: str, kubeconfig: str, context: str, allowed: Collection[str], opts: pulumi.ResourceOptions | None = None
+) -> pulumi.ProviderResource:
     """A cluster, by the context of its kubeconfig (the text, no path); objects are applied by the server.
 
     ``allowed``: URLs of API servers, as the kubeconfig writes them: anybody can give any cluster a context's name.
@@ -71,7 +95,7 @@ def kubernetes_provider(name: str, kubeconfig: str, context: str, allowed: Colle
 
     _check("server", _server(kubeconfig, context), allowed)
     return kubernetes.Provider(
-        name, kubeconfig=pulumi.Output.secret(kubeconfig), context=context, enable_server_side_apply=True
+        name, kubeconfig=pulumi.Output.secret(kubeconfig), context=context, enable_server_side_apply=True, opts=opts
     )
 
 

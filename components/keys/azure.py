@@ -10,13 +10,15 @@ No secret is made here: a vault knows none without a value, and a value that Pul
 them in does so in the vault.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Input, Output
-from pulumi_azure_native import authorization, keyvault, managedidentity, monitor, network
+from pulumi_azure_native import authorization, keyvault, managedidentity, monitor
 
+from components.azure.private import create_way_in
+from components.azure.roles import create_role
 from components.keys.azure_checks import AzureKeysError, Store, Vault, checked_name, checked_vault, store_for
 from components.keys.contract import Keys
 from regions.rules.rule import Plan
@@ -58,14 +60,16 @@ class AzureKeysArgs(TypedDict):
 
 class AzureKeys(Keys):
     """``encryption``: URI of the key that encrypts what the stack stores, without a version, so that a rotated key is
-    taken by itself. ``encryptor``: id of the identity that may use it, and nothing else."""
+    taken by itself; ``versioned``: with it, empty of an HSM's, which Azure's management does not tell.
+    ``encryptor``: id of the identity that may use it, and nothing else; ``encryptor_client``: its client id."""
 
     encryption: Output[str]
+    versioned: Output[str]
     encryptor: Output[str]
+    encryptor_client: Output[str]
 
     def __init__(self, name: str, args: AzureKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        store = store_for(args["plan"])
-        _check(store, args)
+        store = check(args)
         super().__init__(name, args, opts)
         self._name, self._args, self._region = name, args, args["plan"].region
         self._child = pulumi.ResourceOptions(parent=self)
@@ -78,6 +82,7 @@ class AzureKeys(Keys):
         else:
             self._create_vault()
         self.public = Output.from_input({role: dict(jwk) for role, jwk in args.get("public", {}).items()})
+        self.encryptor, self.encryptor_client = self._encryptor.id, self._encryptor.client_id
         self.generation = Output.from_input(1)  # a deleted secret can be restored, so none is made anew
         self._finish()
 
@@ -103,7 +108,7 @@ class AzureKeys(Keys):
         self._create_audit(vault.id)
         # What takes the key comes after its identity may use it.
         self.encryption = Output.all(encryption.key_uri, role.id).apply(lambda told: told[0])
-        self.encryptor = self._encryptor.id
+        self.versioned = Output.all(encryption.key_uri_with_version, role.id).apply(lambda told: told[0])
         self.manifest_key = signers["manifest"].key_uri_with_version
         self.secrets = Output.from_input(self._args.get("secrets") or Output.concat(vault.uri, "secrets/"))
 
@@ -145,15 +150,8 @@ class AzureKeys(Keys):
         )
 
     def _create_encrypters_role(self, key: keyvault.Key) -> authorization.RoleAssignment:
-        subscription = self._args["subscription"]
-        return authorization.RoleAssignment(
-            f"{self._name}-encryptor-role",
-            principal_id=self._encryptor.principal_id,
-            principal_type="ServicePrincipal",
-            role_definition_id=f"/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{_ENCRYPTER}",
-            scope=key.id,
-            opts=self._data,
-        )
+        principal, subscription = self._encryptor.principal_id, self._args["subscription"]
+        return create_role(f"{self._name}-encryptor-role", subscription, _ENCRYPTER, principal, key.id, self._data)
 
     def _create_hsm(self) -> None:
         made = keyvault.ManagedHsm(
@@ -178,31 +176,21 @@ class AzureKeys(Keys):
         self._create_lock(made.id)
         # A preview knows it as little as the id.
         uri = made.id.apply(lambda _: made.properties).apply(lambda found: found.hsm_uri)
-        self.encryption = Output.concat(uri, "keys/", ENCRYPTION)
-        self.encryptor = self._encryptor.id
+        self.encryption, self.versioned = Output.concat(uri, "keys/", ENCRYPTION), Output.from_input("")
         self.manifest_key = Output.concat(uri, "keys/manifest")
         self.secrets = Output.from_input(self._args.get("secrets", ""))
 
     def _create_way_in(self, store: Store, id_: Input[str]) -> None:
-        endpoint = network.PrivateEndpoint(
-            f"{self._name}-endpoint",
-            resource_group_name=self._args["group"],
-            location=self._region,
-            subnet=network.SubnetArgs(id=self._args["endpoints"]),
-            private_link_service_connections=[
-                network.PrivateLinkServiceConnectionArgs(
-                    name=str(store), private_link_service_id=id_, group_ids=[str(store)]
-                )
-            ],
-            opts=self._child,
-        )
-        zone = self._args["zones"][_ZONES[store]]
-        network.PrivateDnsZoneGroup(
-            f"{self._name}-endpoint-names",
-            resource_group_name=self._args["group"],
-            private_endpoint_name=endpoint.name,
-            private_dns_zone_configs=[network.PrivateDnsZoneConfigArgs(name=str(store), private_dns_zone_id=zone)],
-            opts=self._child,
+        service = _ZONES[store]
+        create_way_in(
+            self._name,
+            self._region,
+            self._args["group"],
+            self._args["endpoints"],
+            str(store),
+            id_,
+            {service: self._args["zones"][service]},
+            self._child,
         )
 
     def _create_audit(self, id_: Input[str]) -> None:
@@ -232,7 +220,9 @@ class AzureKeys(Keys):
                 "manifest_key": self.manifest_key,
                 "generation": self.generation,
                 "encryption": self.encryption,
+                "versioned": self.versioned,
                 "encryptor": self.encryptor,
+                "encryptor_client": self.encryptor_client,
             }
         )
 
@@ -240,10 +230,23 @@ class AzureKeys(Keys):
 _ZONES = {Store.VAULT: "vault", Store.HSM: "hsm"}
 
 
-def _check(store: Store, args: AzureKeysArgs) -> None:
+class _Asked(TypedDict):
+    """What ``check`` reads of the Args, so that it can be asked before the others are known."""
+
+    plan: Plan
+    name: str
+    zones: Collection[str]
+    vault: NotRequired[str]
+    administrators: NotRequired[Sequence[str]]
+    secrets: NotRequired[str]
+
+
+def check(args: "_Asked | AzureKeysArgs") -> Store:
+    """What holds the keys; raises ``AzureKeysError`` where it cannot be had."""
     checked_name(args["name"])
+    store = store_for(args["plan"])
     if store is Store.VAULT:
-        return
+        return store
     region = args["plan"].region
     pair = args["plan"].catalogue.regions[region].pair
     why = f"Key Vault in {region} copies keys and secrets to {pair}, outside the Boundary (Z17)"
@@ -260,6 +263,7 @@ def _check(store: Store, args: AzureKeysArgs) -> None:
         )
     if not args.get("secrets"):
         raise AzureKeysError(f"{why}, and an HSM holds no secrets: say in secrets where they lie instead")
+    return store
 
 
 def _encrypting() -> keyvault.KeyPropertiesArgs:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from pulumi import Input, Output
-from pulumi_azure_native import authorization, managedidentity, network, operationalinsights, storage
+from pulumi_azure_native import managedidentity, network, operationalinsights, storage
 
+from components.azure.roles import create_role
 from components.network.azure_ground import Ground
 
 _BLOB_WRITER = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
@@ -12,9 +13,15 @@ _BLOB_WRITER = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 _WATCHERS = "NetworkWatcherRG"
 """Where Azure puts a region's Network Watcher, of which a subscription has one, with the first VNet there."""
 
+_LONGEST_DAYS = 365
+"""For which Azure keeps a flow log's files."""
+
 
 def create_workspace(ground: Ground, retention_days: int) -> Output[str]:
-    """Its id. Who reads it is Entra's to say: it takes no keys."""
+    """Its id. Entra says who reads it, by the network's own way in alone: it takes no keys, and answers no public call.
+
+    What Azure's services log they bring by a way of their own.
+    """
     return operationalinsights.Workspace(
         f"{ground.name}-logs",
         resource_group_name=ground.group,
@@ -22,6 +29,8 @@ def create_workspace(ground: Ground, retention_days: int) -> Output[str]:
         retention_in_days=retention_days,
         sku=operationalinsights.WorkspaceSkuArgs(name="PerGB2018"),
         features=operationalinsights.WorkspaceFeaturesArgs(disable_local_auth=True),
+        public_network_access_for_ingestion="Disabled",
+        public_network_access_for_query="Disabled",
         opts=ground.child,
     ).id
 
@@ -39,13 +48,8 @@ def create_flow_logs(
     writer = managedidentity.UserAssignedIdentity(
         f"{ground.name}-flow-writer", resource_group_name=ground.group, location=ground.region, opts=ground.child
     )
-    may_write = authorization.RoleAssignment(
-        f"{ground.name}-flow-writer-role",
-        principal_id=writer.principal_id,
-        principal_type="ServicePrincipal",
-        role_definition_id=f"/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{_BLOB_WRITER}",
-        scope=store.id,
-        opts=ground.child,
+    may_write = create_role(
+        f"{ground.name}-flow-writer-role", subscription, _BLOB_WRITER, writer.principal_id, store.id, ground.child
     )
     identity = Output.all(writer.id, may_write.id).apply(lambda ids: [ids[0]])
     for name, target in targets.items():
@@ -61,7 +65,9 @@ def create_flow_logs(
             ),
             enabled=True,
             format=network.FlowLogFormatParametersArgs(type="JSON", version=2),
-            retention_policy=network.RetentionPolicyParametersArgs(enabled=True, days=retention_days),
+            retention_policy=network.RetentionPolicyParametersArgs(
+                enabled=True, days=min(retention_days, _LONGEST_DAYS)
+            ),
             flow_analytics_configuration=_analysed(ground.region, workspace),
             opts=ground.child,
         )

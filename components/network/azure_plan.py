@@ -52,17 +52,38 @@ class Service(StrEnum):
     POSTGRES = "postgres"
     VAULT = "vault"
     HSM = "hsm"
+    MODELS = "models"
+    MONITOR = "monitor"
+    MONITOR_OMS = "monitor-oms"
+    MONITOR_ODS = "monitor-ods"
+    MONITOR_AGENT = "monitor-agent"
+    MONITOR_BLOB = "monitor-blob"
 
+
+MONITORING = tuple(service for service in Service if service.startswith(Service.MONITOR))
+"""All that a private link scope of Azure Monitor answers by."""
 
 ZONES = {
     "public": {
         Service.POSTGRES: "private.postgres.database.azure.com",
         Service.VAULT: "privatelink.vaultcore.azure.net",
         Service.HSM: "privatelink.managedhsm.azure.net",
+        Service.MODELS: "privatelink.openai.azure.com",
+        Service.MONITOR: "privatelink.monitor.azure.com",
+        Service.MONITOR_OMS: "privatelink.oms.opinsights.azure.com",
+        Service.MONITOR_ODS: "privatelink.ods.opinsights.azure.com",
+        Service.MONITOR_AGENT: "privatelink.agentsvc.azure-automation.net",
+        Service.MONITOR_BLOB: "privatelink.blob.core.windows.net",
     },
     "usgovernment": {
         Service.POSTGRES: "private.postgres.database.usgovcloudapi.net",
         Service.VAULT: "privatelink.vaultcore.usgovcloudapi.net",
+        Service.MODELS: "privatelink.openai.azure.us",
+        Service.MONITOR: "privatelink.monitor.azure.us",
+        Service.MONITOR_OMS: "privatelink.oms.opinsights.azure.us",
+        Service.MONITOR_ODS: "privatelink.ods.opinsights.azure.us",
+        Service.MONITOR_AGENT: "privatelink.agentsvc.azure-automation.us",
+        Service.MONITOR_BLOB: "privatelink.blob.core.usgovcloudapi.net",
     },
     "china": {
         Service.POSTGRES: "private.postgres.database.chinacloudapi.cn",
@@ -70,7 +91,8 @@ ZONES = {
     },
 }
 """By cloud of Azure. MicrosoftDocs/azure-docs, private-endpoint-dns.md, which has no HSM outside the public cloud; the
-suffixes of flexible servers: Azure CLI, cloud.py. Postgres: ``<stack>.`` is put before."""
+suffixes of flexible servers: Azure CLI, cloud.py. Postgres: ``<stack>.`` is put before. China's names of models and of
+Azure Monitor were not looked up."""
 
 
 def zones_of(environment: str, stack: str) -> dict[Service, str]:

@@ -1,0 +1,1 @@
+"""What several capabilities make on Azure in the same way."""
