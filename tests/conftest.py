@@ -15,4 +15,7 @@ pytest_plugins = [
     "tests.fixtures.installed",
     "tests.fixtures.desk",
     "tests.fixtures.kubernetes",
+    "tests.fixtures.pods",
+    "tests.fixtures.workloads",
+    "tests.fixtures.step_functions",
 ]

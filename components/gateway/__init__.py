@@ -1,3 +1,6 @@
 """Capability ``gateway``: the runtime, that is the gateway and the worker that acts through it."""
 
-PLATFORMS = {"local": "components.gateway.local:LocalGateway"}
+PLATFORMS = {
+    "kubernetes": "components.gateway.kubernetes:KubernetesGateway",
+    "local": "components.gateway.local:LocalGateway",
+}

@@ -1,12 +1,12 @@
 """The gateway, the worker and, where a model needs one, the translator as processes on this machine."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import pulumi
 from pulumi import Input
 
-from components.gateway.contract import Gateway, GatewayArgs
+from components.gateway.contract import Gateway
 from components.local.process import Process, ProcessArgs, Ready
 from components.local.program import PYTHON
 
@@ -16,8 +16,27 @@ TRANSLATOR_SOCKET = "translator.sock"
 """In the home, every process's working folder: a relative path is never too long for a Unix socket."""
 
 
+class LocalGatewayArgs(TypedDict):
+    """``stack``, ``region``: what the Manifest must be for. ``manifest``, ``manifest_key``: files. ``secrets``: folder.
+
+    ``translator``: whether a model is called by way of LiteLLM.
+    ``revision``: another one restarts the processes. ``after``: what must be there before they start.
+    """
+
+    home: Input[str]
+    stack: str
+    region: str
+    port: Input[int]
+    manifest: Input[str]
+    manifest_key: Input[str]
+    secrets: Input[str]
+    translator: bool
+    revision: Input[str]
+    after: Sequence[pulumi.Resource]
+
+
 class LocalGateway(Gateway):
-    def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: LocalGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
         self.url = pulumi.Output.format("http://127.0.0.1:{0}", args["port"])
         checkpoints = pulumi.Output.concat(args["home"], "/checkpoints")
@@ -34,7 +53,7 @@ class LocalGateway(Gateway):
         self.register_outputs({"url": self.url})
 
     def _translator(
-        self, name: str, args: GatewayArgs, socket: Mapping[str, str], after: Sequence[pulumi.Resource]
+        self, name: str, args: LocalGatewayArgs, socket: Mapping[str, str], after: Sequence[pulumi.Resource]
     ) -> Process:
         """It is told of the folder for the models' credentials in it, and reads no other file there."""
         own = {**socket, "LOOMSTEAD_CREDENTIALS": args["secrets"]}
@@ -45,7 +64,7 @@ class LocalGateway(Gateway):
         self,
         name: str,
         process: str,
-        args: GatewayArgs,
+        args: LocalGatewayArgs,
         own: Mapping[str, Input[str]],
         ready: Ready,
         after: Sequence[pulumi.Resource],

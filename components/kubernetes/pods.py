@@ -37,6 +37,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
+from components.infrastructure import Refused
 from components.kubernetes.parts import APP_LABEL, PART_LABEL, REGION_LABEL, STACK_LABEL, ZONE_LABEL
 
 USER = 65532
@@ -62,9 +63,9 @@ class Needs(NamedTuple):
 
 
 def image_by_digest(image: str, key: str) -> str:
-    """The image, where a digest names it; raises ``ValueError`` that names ``key``."""
+    """The image, where a digest names it; raises ``Refused`` that names ``key``."""
     if not _DIGEST.fullmatch(image):
-        raise ValueError(
+        raise Refused(
             f"{key}: {image!r} is not named by its digest, and a tag can be moved: "
             "give it as registry.example/name@sha256: and 64 hexadecimal digits"
         )
@@ -92,7 +93,7 @@ class Container:
     stays: bool = False
 
     def made(self) -> ContainerArgs:
-        """Raises ``ValueError`` for an image that no digest names."""
+        """Raises ``Refused`` for an image that no digest names."""
         wait = LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=DRAIN_SECONDS)))
         return ContainerArgs(
             name=self.name,
@@ -170,7 +171,7 @@ def folder(name: str, size: str, medium: Literal["Memory", ""] = "") -> VolumeAr
 
 @dataclass(frozen=True)
 class Pods:
-    """A workload ``app`` of a part. ``region``: value of the nodes' label. Raises ``ValueError`` for a name that is no
+    """A workload ``app`` of a part. ``region``: value of the nodes' label. Raises ``Refused`` for a name that is no
     label's value."""
 
     stack: str
@@ -182,7 +183,7 @@ class Pods:
     def __post_init__(self) -> None:
         for name in ("stack", "region", "part", "app"):
             if not _NAME.fullmatch(value := getattr(self, name)):
-                raise ValueError(f"{name}: {value!r} is no label's value: expected a-z, 0-9, -, at most 63 characters")
+                raise Refused(f"{name}: {value!r} is no label's value: expected a-z, 0-9, -, at most 63 characters")
 
     @property
     def selector(self) -> dict[str, str]:
@@ -206,7 +207,7 @@ class Pods:
         )
 
     def template(self, pod: Pod) -> PodTemplateSpecArgs:
-        """Raises ``ValueError`` for an image that no digest names."""
+        """Raises ``Refused`` for an image that no digest names."""
         return PodTemplateSpecArgs(
             metadata=ObjectMetaArgs(labels=self.labels, annotations=pod.annotations),
             spec=PodSpecArgs(
