@@ -1,4 +1,4 @@
-"""What every pod has, whoever asks for it; that the API server's restricted standard takes it is proved by workloads."""
+"""What every pod has, whoever asks for it; the workloads prove that the restricted standard takes it."""
 
 import re
 from typing import Any
@@ -99,5 +99,5 @@ def test_what_passes_ends_with_a_digest(name: str, digest: str) -> None:
 
 @pytest.mark.parametrize("region", ["", "A", "a_b", "-a", "a" * 64])
 def test_what_is_no_labels_value_is_refused(region: str) -> None:
-    with pytest.raises(Refused, match="region: .* is no label's value"):
+    with pytest.raises(Refused, match=r"region: .* is no label's value"):
         Pods("fenced", region, "runtime", "app", "fenced-runtime")
