@@ -4,9 +4,9 @@ No secret and no time is in it: the same spec, keys and ports give the same byte
 ``regions.signature``; whoever verifies got the key by another way than the Manifest itself.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from regions.boundary import Boundary
 from regions.canonical import digest
@@ -102,13 +102,33 @@ class ScopeClass(_Frozen):
     tools: tuple[str, ...]
 
 
+class ServiceAccount(_Frozen):
+    """A workload as its cluster names it. ``issuer``: of the cluster's tokens; ``jwks``: URL of its published keys.
+
+    ``subject``: ``system:serviceaccount:<namespace>:<name>``.
+    """
+
+    issuer: str
+    jwks: str = Field(pattern=r"^https://")
+    subject: str = Field(pattern=r"^system:serviceaccount:[a-z0-9.-]+:[a-z0-9.-]+$")
+
+
 class Client(_Frozen):
-    """Who may ask the local issuer for an identity token, by which public key (JWK)."""
+    """Who may ask the fabric's issuer for an identity token: by a public key (JWK), or as a workload of a cluster."""
 
     id: str
     subject: str
     kind: Literal["workload", "person"]
-    jwk: dict[str, Any]
+    jwk: dict[str, Any] | None = None
+    service_account: ServiceAccount | None = None
+
+    @model_validator(mode="after")
+    def _proved_in_one_way(self) -> Self:
+        if (self.jwk is None) == (self.service_account is None):
+            raise ValueError(f"client {self.id}: give exactly one of jwk, service_account")
+        if self.service_account and self.kind != "workload":
+            raise ValueError(f"client {self.id}: a ServiceAccount is no {self.kind}")
+        return self
 
 
 class Identities(_Frozen):

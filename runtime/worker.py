@@ -8,18 +8,19 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx
+from joserfc.jwk import ECKey
 from temporalio.client import Client
 from temporalio.worker import Worker
 
 from regions.manifest import Manifest, StepFunctions, Temporal
 from runtime.identity.client import IdentityClient
 from runtime.identity.keys import read_key
-from runtime.settings import START_REFUSED, Settings, StartError, read_settings
+from runtime.settings import START_REFUSED, TOKEN, Settings, StartError, read_settings
 from runtime.startup import load_manifest
 from runtime.tasks.activities import Activities
 from runtime.tasks.messages import QUEUE
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 GATEWAY_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
 """Seconds; a small model on a busy machine has answered after four minutes."""
 RECONNECT_SECONDS = 1.0
+CLIENT = "worker"
+"""What the Manifest calls it."""
 GRACE = timedelta(seconds=5)
 """For activities under way when told to stop; the rest is given to the next worker."""
 
@@ -49,12 +52,12 @@ def main() -> int:
 
 async def _run(settings: Settings, manifest: Manifest) -> None:
     """Until told to stop; raises ``StartError``."""
-    key = read_key(settings.secrets / "worker.jwk")
+    key, assertion = _credentials(settings)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with httpx.AsyncClient(base_url=manifest.endpoints.gateway, timeout=GATEWAY_TIMEOUT, trust_env=False) as http:
-        identity = IdentityClient(http, manifest.identities.issuer, "worker", key)
+        identity = IdentityClient(http, manifest.endpoints.gateway, CLIENT, key, assertion=assertion)
         activities = Activities(http, identity, _context_tokens(manifest))
         async with _polling(manifest.endpoints.orchestrator, activities):
             log.info("worker ready")
@@ -77,6 +80,21 @@ async def _polling(orchestrator: Temporal | StepFunctions, activities: Activitie
         graceful_shutdown_timeout=GRACE,
     ):
         yield
+
+
+def _credentials(settings: Settings) -> tuple[ECKey, Callable[[], str] | None]:
+    """Its key; on a cluster one that lives as long as the process, beside the token that says who it is.
+
+    Raises ``StartError``.
+    """
+    if settings.token is None:
+        return read_key(settings.secrets / f"{CLIENT}.jwk"), None
+    token = settings.token
+    try:
+        token.read_text()
+    except OSError as error:
+        raise StartError(f"{token}: the ServiceAccount's token cannot be read: {error.strerror} ({TOKEN})") from None
+    return ECKey.generate_key("P-256"), lambda: token.read_text().strip()  # read again each time: it is renewed
 
 
 def _context_tokens(manifest: Manifest) -> dict[str, int]:

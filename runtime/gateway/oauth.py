@@ -32,6 +32,7 @@ _OAUTH_ERRORS = {
     "widening_refused": "invalid_authorization_details",
     "token_checks_spent": "temporarily_unavailable",
     "database_unavailable": "temporarily_unavailable",
+    "upstream_unavailable": "temporarily_unavailable",
 }
 
 router = APIRouter()
@@ -115,8 +116,8 @@ async def _check_proof(request: Request, sent: str, jkt: str, *, demanded: bool)
     proof = _proof(request)
     if proof is not None:
         identity = _identity(request)
-        # The issuer's own URL, never the Host header: that is the caller's to choose.
-        url = identity.issuer + request.scope["raw_path"].decode("latin-1")
+        # The gateway's own URL, never the Host header: that is the caller's to choose.
+        url = identity.url + request.scope["raw_path"].decode("latin-1")
         await identity.prove(proof, request.method, url, sent, jkt)
     elif demanded:
         raise proof_missing("this token is bound to a key")

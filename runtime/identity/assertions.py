@@ -70,6 +70,8 @@ def check(
             "client_unknown", "the Manifest names no such client", remedy="use a client of the stack's Manifest"
         )
     client = clients[claims.iss]
+    if client.jwk is None:
+        raise _refused(f"client {client.id} is proved by its cluster's token")
     try:
         jws.check_signature(raw, es256_key(client.jwk, "verify"))
     except (jws.Malformed, jws.Tampered, UnusableKey):

@@ -1,8 +1,8 @@
 """How worker and command line get tokens and prove that they hold the key:
 
-    identity = IdentityClient(http, issuer, "worker", key)
-    await http.get(f"{issuer}/tasks/{txn}/context", auth=identity.auth())           as the worker, or the person
-    await http.post(f"{issuer}/tools/{tool}", auth=identity.task_auth(txn), …)      as the task
+    identity = IdentityClient(http, gateway, "worker", key)
+    await http.get(f"{gateway}/tasks/{txn}/context", auth=identity.auth())           as the worker, or the person
+    await http.post(f"{gateway}/tools/{tool}", auth=identity.task_auth(txn), …)      as the task
 
 A token is kept until 30 s before it expires; one that the gateway refuses earlier is replaced once, within the request.
 """
@@ -58,17 +58,22 @@ class ProvenAuth(httpx.Auth):
 
 
 class IdentityClient:
-    """The tokens of one client of the Manifest. Not thread-safe: one for each event loop."""
+    """The tokens of one client of the Manifest. Not thread-safe: one for each event loop.
+
+    ``gateway``: its URL. ``key``: what tokens are bound to, and what signs assertions where ``assertion`` gives none.
+    """
 
     def __init__(
         self,
         http: httpx.AsyncClient,
-        issuer: str,
+        gateway: str,
         client: str,
         key: ECKey,
         clock: Callable[[], float] = time.monotonic,
+        assertion: Callable[[], str] | None = None,
     ) -> None:
-        self._http, self._endpoint, self._client, self._key = http, f"{issuer}/oauth/token", client, key
+        self._http, self._endpoint, self._key = http, f"{gateway}/oauth/token", key
+        self._assertion = assertion or (lambda: assertions.assert_client(client, key, self._endpoint))
         self._clock = clock
         self._flights: SingleFlight[str] = SingleFlight()
         self._tokens: dict[str, _Token] = {}
@@ -101,7 +106,7 @@ class IdentityClient:
             _OWN,
             grant_type=CLIENT_CREDENTIALS,
             client_assertion_type=assertions.TYPE,
-            client_assertion=assertions.assert_client(self._client, self._key, self._endpoint),
+            client_assertion=self._assertion(),
         )
 
     async def _exchange(self, txn: str) -> str:

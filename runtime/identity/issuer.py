@@ -15,11 +15,13 @@ import asyncpg
 from msgspec import UNSET
 
 from regions.manifest import Client, Manifest
+from runtime.api_server import ApiServer
 from runtime.errors import Refused
 from runtime.grants.details import Details, narrow
 from runtime.grants.grant import Grant, Grants, Ledger
 from runtime.identity import assertions, dpop, tokens
 from runtime.identity.keys import IssuerKeys
+from runtime.identity.service_accounts import ServiceAccounts, read_published
 from runtime.identity.tokens import (
     Actor,
     Agent,
@@ -56,7 +58,9 @@ class Identity:
         self, manifest: Manifest, keys: IssuerKeys, pool: asyncpg.Pool, grants: Grants, ledger: Ledger
     ) -> None:
         self.issuer = manifest.identities.issuer
-        self.token_endpoint = f"{self.issuer}/oauth/token"
+        self.url = manifest.endpoints.gateway
+        """Where it answers; the issuer's name is another one where its documents are published elsewhere."""
+        self.token_endpoint = f"{self.url}/oauth/token"
         self.task_audience = f"{self.issuer}/tools"
         self.keys = keys
         self.identity_tokens = Verifier(IdentityClaims, self.issuer, self.issuer, lambda: keys.accepted)
@@ -65,6 +69,9 @@ class Identity:
         self._clients: dict[str, Client] = {client.id: client for client in manifest.identities.clients}
         self._pool, self._grants, self._ledger = pool, grants, ledger
         self._used = UsedIds(pool)
+        self._accounts = ServiceAccounts(
+            manifest.identities.clients, self.issuer, read_published(ApiServer.from_environment())
+        )
 
     @classmethod
     def load(cls, manifest: Manifest, folder: Path, pool: asyncpg.Pool, grants: Grants, ledger: Ledger) -> "Identity":
@@ -74,14 +81,20 @@ class Identity:
     async def authenticate(self, assertion: str, proof: str | None) -> Minted:
         """An identity token for the client that made the assertion, bound to the key of the DPoP proof.
 
-        Raises ``Refused`` (client_unknown, assertion_invalid, proof_missing, proof_invalid, replayed).
+        Raises ``Refused`` (client_unknown, assertion_invalid, proof_missing, proof_invalid, replayed,
+        upstream_unavailable).
         """
-        asserted = assertions.check(assertion, self._clients, self.token_endpoint)
-        client = asserted.client
+        asserted = None
+        if self._accounts.made(assertion):
+            client = await self._accounts.check(assertion)
+        else:
+            asserted = assertions.check(assertion, self._clients, self.token_endpoint)
+            client = asserted.client
         if proof is None and client.kind == "workload":
             raise proof_missing("a workload's token is bound to its key")
         jkt = None if proof is None else await self.prove(proof, "POST", self.token_endpoint)
-        await self._used.spend(f"client {client.id}", asserted.jti, asserted.expires)
+        if asserted:
+            await self._used.spend(f"client {client.id}", asserted.jti, asserted.expires)
         now = int(time.time())
         claims = IdentityClaims(
             iss=self.issuer,

@@ -1,4 +1,6 @@
-"""Signed JSON in and out: the one reader for tokens, DPoP proofs and client assertions. ES256 only.
+"""Signed JSON in and out: the one reader for tokens, DPoP proofs and client assertions.
+
+ES256 only, but for what clusters sign: there the verifier says which algorithm a key has.
 
     Malformed   not a JWS of the one form that is taken: three canonical base64url segments, unambiguous JSON objects,
                 exactly the header members that were asked for
@@ -14,7 +16,7 @@ from typing import Any
 
 from joserfc import jws
 from joserfc.errors import BadSignatureError, JoseError
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 from joserfc.util import urlsafe_b64decode
 
 from runtime.strict_json import JsonError, read_result
@@ -25,6 +27,7 @@ MAX_BYTES = 16_384
 SIGNATURE_BYTES = 64
 
 _REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM])
+_ONLY = (ALGORITHM,)
 
 
 class Malformed(Exception):
@@ -48,10 +51,16 @@ def sign(header: dict[str, Any], claims: bytes, key: ECKey) -> str:
     return jws.serialize_compact({"alg": ALGORITHM, **header}, claims, key, registry=_REGISTRY)
 
 
-def parse(token: bytes, *, required: frozenset[str], optional: frozenset[str] = frozenset()) -> Parsed:
+def parse(
+    token: bytes,
+    *,
+    required: frozenset[str],
+    optional: frozenset[str] = frozenset(),
+    algorithms: tuple[str, ...] = _ONLY,
+) -> Parsed:
     """Header and claims, unverified; the header has ``alg``, the ``required`` and at most the ``optional`` members.
 
-    Raises ``Malformed``.
+    ``algorithms``: those of the keys that may have signed it. Raises ``Malformed``.
     """
     if len(token) > MAX_BYTES:
         raise Malformed(f"longer than {MAX_BYTES} bytes")
@@ -59,20 +68,22 @@ def parse(token: bytes, *, required: frozenset[str], optional: frozenset[str] = 
     if len(segments) != 3:
         raise Malformed("not three segments")
     header, claims = _object(segments[0], "header"), _object(segments[1], "payload")
-    if len(_bytes(segments[2], "signature")) != SIGNATURE_BYTES:
+    signature = _bytes(segments[2], "signature")
+    if header.get("alg") not in algorithms:
+        raise Malformed(f"the header's alg is not {' or '.join(algorithms)}")
+    if header["alg"] == ALGORITHM and len(signature) != SIGNATURE_BYTES:
         raise Malformed(f"the signature is not of {SIGNATURE_BYTES} bytes")
-    if header.get("alg") != ALGORITHM:
-        raise Malformed(f"the header's alg is not {ALGORITHM}")
     if not required <= header.keys() - {"alg"} <= required | optional:
         expected = ", ".join(sorted(required | optional))
         raise Malformed(f"the header must have alg and: {expected}")
     return Parsed(header, claims)
 
 
-def check_signature(token: bytes, key: ECKey) -> None:
-    """Raises ``Tampered`` if ``key`` did not sign the token, ``Malformed`` if the signature is none."""
+def check_signature(token: bytes, key: ECKey | RSAKey, algorithm: str = ALGORITHM) -> None:
+    """Raises ``Tampered`` if ``key`` did not sign the token, ``Malformed`` if its signature is not ``algorithm``'s."""
+    registry = _REGISTRY if algorithm == ALGORITHM else jws.JWSRegistry(algorithms=[algorithm])
     try:
-        jws.deserialize_compact(token, key, registry=_REGISTRY)
+        jws.deserialize_compact(token, key, registry=registry)
     except BadSignatureError:
         raise Tampered from None
     except (JoseError, ValueError) as error:
