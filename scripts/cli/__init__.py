@@ -15,6 +15,7 @@ COMMANDS = {
     "rehearse": "rehearse:rehearse_command",
     "evidence": "evidence:evidence",
     "stack": "stack:stack",
+    "preflight": "preflight:preflight_command",
     "regions": "regions:regions",
     "agent": "agents:agents",
     "task": "tasks:tasks",

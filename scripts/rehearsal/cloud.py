@@ -1,11 +1,12 @@
 """The pretend cloud: what is there, a journal of all that was asked of it, and what is to go wrong.
 
 journal.jsonl   one line for each call, in order; no secret is in it
-cloud.json      what is there now; no secret is in it
+cloud.json      what was there when ``Cloud.write`` was called last; no secret is in it
 control.json    what is to go wrong (``Control``); may be written at any time, by hand too
 """
 
 import json
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scripts.rehearsal.wire import Properties, redacted, revealed
+from scripts.rehearsal.wire import Properties, leaves, redacted
 
 
 class Op(StrEnum):
@@ -76,6 +77,11 @@ class Recorded:
     outputs: Properties
 
 
+def _is_name(text: str) -> bool:
+    """An id or an ARN, by its looks."""
+    return text.startswith(("arn:", "/subscriptions/")) or re.fullmatch(r"[a-z]+-[0-9a-f]{8,17}", text) is not None
+
+
 @dataclass
 class Cloud:
     """``folder`` holds the three files; ``held`` is set while a call waits for its caller's end."""
@@ -86,16 +92,20 @@ class Cloud:
     _calls: dict[Fault, int] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _serial: int = 0
+    _asked: int = 0
     _told: str = ""
+    _control: Control = field(default_factory=Control)
+    _named: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
 
     def control(self) -> Control:
         """As the file is now; one that was changed counts its faults anew. Raises ``ValueError`` where it is wrong."""
         with self._lock:
             text = self._control_file.read_text() if self._control_file.exists() else "{}"
             if text != self._told:
+                self._control = Control.model_validate_json(text)
                 self._told = text
                 self._calls.clear()
-            return Control.model_validate_json(text)
+            return self._control
 
     def tell(self, control: Control) -> None:
         """Say what is to go wrong from now on; the faults told before are forgotten."""
@@ -123,13 +133,13 @@ class Cloud:
     def put(self, resource: Recorded) -> None:
         with self._lock:
             self._resources[resource.token, resource.id] = resource
-            self._write()
+            texts = (text for _, text in leaves(resource.outputs) if isinstance(text, str))
+            self._named[resource.token, resource.id] = frozenset([resource.id, *filter(_is_name, texts)])
 
     def take(self, token: str, rid: str) -> bool:
         with self._lock:
-            found = self._resources.pop((token, rid), None)
-            self._write()
-            return found is not None
+            self._named.pop((token, rid), None)
+            return self._resources.pop((token, rid), None) is not None
 
     def get(self, token: str, rid: str) -> Recorded | None:
         with self._lock:
@@ -140,15 +150,20 @@ class Cloud:
             return tuple(self._resources.values())
 
     def known(self) -> frozenset[str]:
-        """The ids and ARNs that may be pointed at."""
-        there = self.resources()
-        arns = (revealed(resource.outputs.get("arn")) for resource in there)
-        return frozenset(filter(None, [*(resource.id for resource in there), *arns])) | self.control().existing
+        """The ids and ARNs that may be pointed at: of what is there, and of what that has made in its turn."""
+        with self._lock:
+            return self.control().existing.union(*self._named.values())
 
     def note(self, event: str, urn: str, **more: Any) -> None:
         line = {"at": round(time.time(), 3), "event": event, "urn": urn, **redacted(more)}
         with self._lock, (self.folder / "journal.jsonl").open("a") as journal:
+            self._asked += 1
             journal.write(json.dumps(line) + "\n")
+
+    def calls(self) -> int:
+        """How many were asked so far."""
+        with self._lock:
+            return self._asked
 
     def journal(self) -> list[dict[str, Any]]:
         file = self.folder / "journal.jsonl"
@@ -158,10 +173,10 @@ class Cloud:
     def _control_file(self) -> Path:
         return self.folder / "control.json"
 
-    def _write(self) -> None:
+    def write(self) -> None:
         there = {
             f"{found.token} {found.id}": {"urn": found.urn, "inputs": found.inputs, "outputs": found.outputs}
-            for found in self._resources.values()
+            for found in self.resources()
         }
         self._replace(self.folder / "cloud.json", json.dumps(redacted(there), indent=1))
 

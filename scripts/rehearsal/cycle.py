@@ -4,38 +4,50 @@ import signal
 import tempfile
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scripts.engine import Engine
+from scripts.rehearsal.answers import DRAWN
 from scripts.rehearsal.cloud import Cloud, Control, Fault, Op, Way
-from scripts.rehearsal.provider import serving
+from scripts.rehearsal.provider import Real, serving
 from scripts.rehearsal.replacing import replacing
 from scripts.rehearsal.stack import STEP_SECONDS, Outcome, Stack
 
 _POLL_SECONDS = 0.05
+_QUIET_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``project``: a folder with ``Pulumi.yaml``. ``change``: what the configuration becomes half-way, over ``config``.
+    """``project``: a folder with ``Pulumi.yaml``; ``stack``: the name of its stack. ``change``: what the configuration
+    becomes half-way, over ``config``.
 
-    ``breaks``: a part of one resource's URN; at its creation the engine is killed, then it fails, and so does its
-    deletion, or where it is kept another's. ``kill``: ``HOLD`` where the cloud had not begun by then; ``LOSE`` where it
-    had, which leaves an orphan, as it does in life. ``control``: what the cloud answers and what is there already.
-    ``canaries``: secrets of the program, which must be in no file that the engine or the cloud writes.
+    ``killed``, ``breaks``: a part of one resource's URN. The engine is killed at the creation of the first. That of the
+    second fails, and so does its deletion, or where it is kept another's. ``kill``: ``HOLD`` where the cloud had not
+    begun by then; ``LOSE`` where it had, which leaves an orphan, as it does in life.
+
+    ``control``: what the cloud answers and what is there already. ``canaries``: secrets of the program, which must be
+    in no file that the engine or the cloud writes; nor may those that the cloud draws. ``signing``: AWS's KMS is there
+    for the program too. ``cluster``: folder of the API server's programs: objects of Kubernetes go to a real one.
+    ``environment``: of the program.
     """
 
     project: Path
+    stack: str
     packages: tuple[str, ...]
+    killed: str
     breaks: str
     config: Mapping[str, Any] = field(default_factory=dict)
     change: Mapping[str, Any] = field(default_factory=dict)
     kill: Way = Way.HOLD
     control: Control = field(default_factory=Control)
     canaries: tuple[str, ...] = ()
+    signing: bool = False
+    cluster: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,8 @@ class Step:
 @dataclass(frozen=True)
 class Rehearsal:
     """``resources``: in state before the change. ``replaced``: URNs that the change replaced. ``undecided``: URN and
-    input, where the change may replace and nobody knows it here. ``kept``: URNs that stay in the cloud on purpose.
+    input, where the change may replace and nobody knows it here. ``kept``: URNs that stay in the cloud on purpose;
+    ``orphans``: those that do so unknown to any state. ``recorded``: kinds that the API server does not have.
     Without ``problems`` it went as it should."""
 
     steps: tuple[Step, ...]
@@ -58,13 +71,18 @@ class Rehearsal:
     replaced: tuple[str, ...]
     undecided: tuple[str, ...]
     kept: tuple[str, ...]
+    orphans: tuple[str, ...]
+    recorded: tuple[str, ...]
     problems: tuple[str, ...]
 
-    def table(self) -> str:
-        """One line a step, and the sum."""
-        lines = [f"{step.name:<32} {step.seconds:5.1f} s  {_counted(step.changes)}" for step in self.steps]
-        total = sum(step.seconds for step in self.steps)
-        return "\n".join([*lines, f"{'all':<32} {total:5.1f} s  {self.resources} resources"])
+    @property
+    def seconds(self) -> float:
+        """Of all steps."""
+        return sum(step.seconds for step in self.steps)
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``json.dumps``."""
+        return {**asdict(self), "seconds": self.seconds}
 
 
 def rehearse(plan: Plan, engine: Engine) -> Rehearsal:
@@ -72,13 +90,31 @@ def rehearse(plan: Plan, engine: Engine) -> Rehearsal:
     with tempfile.TemporaryDirectory(prefix="loomstead-rehearsal-") as folder:
         cloud = Cloud(Path(folder))
         cloud.tell(plan.control)
-        with serving(cloud) as port:
-            stack = Stack(plan.project, engine, Path(folder, "stack"), plan.packages, port)
+        with _real(plan) as (real, more), serving(cloud, real) as port:
+            place = Path(folder, "stack")
+            stack = Stack(plan.project, plan.stack, engine, place, plan.packages, port, {**more, **plan.environment})
             cycle = _Cycle(plan, cloud, stack)
             with suppress(_Stopped):
                 cycle.go()
             cycle.find_secrets()
-            return cycle.rehearsal()
+            return cycle.rehearsal(real)
+
+
+@contextmanager
+def _real(plan: Plan) -> Generator[tuple[Real, Mapping[str, str]]]:
+    """What the plan wants real, and the environment in which the program finds it."""
+    with ExitStack() as stack:
+        signer, objects = None, None
+        if plan.signing:
+            from scripts.rehearsal.kms import kms  # noqa: PLC0415  moto loads for a second
+
+            signer = stack.enter_context(kms())
+        if plan.cluster:
+            from scripts.kubernetes.server import api_server  # noqa: PLC0415
+            from scripts.rehearsal.cluster import Cluster  # noqa: PLC0415  so does Kubernetes' client
+
+            objects = Cluster(stack.enter_context(api_server(plan.cluster)).kubeconfig)
+        yield Real(signer, objects), signer.environment if signer else {}
 
 
 class _Stopped(Exception):
@@ -96,9 +132,16 @@ class _Cycle:
         self._orphans: dict[str, str] = {}
         self._count = 0
 
-    def rehearsal(self) -> Rehearsal:
+    def rehearsal(self, real: Real) -> Rehearsal:
         return Rehearsal(
-            tuple(self._steps), self._count, self._replaced, self._undecided, self._kept, tuple(self._problems)
+            steps=tuple(self._steps),
+            resources=self._count,
+            replaced=self._replaced,
+            undecided=self._undecided,
+            kept=self._kept,
+            orphans=tuple(sorted(self._orphans.values())),
+            recorded=tuple(sorted(real.cluster.unknown)) if real.cluster else (),
+            problems=tuple(self._problems),
         )
 
     def go(self) -> None:
@@ -115,19 +158,28 @@ class _Cycle:
 
     def _kill(self) -> None:
         """End the engine by SIGKILL while a creation is under way; what it was told of by then is in its state."""
-        with self._fault(Op.CREATE, self._plan.kill, self._plan.breaks):
+        with self._fault(Op.CREATE, self._plan.kill, self._plan.killed):
             running = self._stack.start("up")
             while running.process.poll() is None and time.monotonic() < running.started + STEP_SECONDS:
                 if self._cloud.held.wait(_POLL_SECONDS):
+                    self._settle()
                     break
             if running.process.poll() is None:
                 running.process.send_signal(signal.SIGKILL)
             outcome = self._stack.outcome(running)
             if not self._cloud.held.is_set():
-                nothing = f"nothing was created whose URN has {self._plan.breaks!r} in it"
+                nothing = f"nothing was created whose URN has {self._plan.killed!r} in it"
                 self._fail(f"up: {nothing if outcome.ok else outcome.said}")
         self._note("up, the engine is killed", outcome)
         self._stack.cancel()
+
+    def _settle(self) -> None:
+        """Wait until all that does not need what is held is there, and the engine has written it down."""
+        quiet, calls = time.monotonic(), -1
+        while time.monotonic() < quiet + _QUIET_SECONDS:
+            if calls != (now := self._cloud.calls()):
+                quiet, calls = time.monotonic(), now
+            time.sleep(_POLL_SECONDS)
 
     def _change(self) -> None:
         before = len(self._cloud.journal())
@@ -149,8 +201,10 @@ class _Cycle:
             if self._run("destroy, protected", "destroy").ok:
                 self._fail("destroy: it went through although resources are protected")
             self._stack.unprotect()
-        deleted = [
-            found.urn for found in there if found.id and not found.kept and not found.token.startswith("pulumi:")
+        deleted = [  # a refused destroy has removed what was not protected
+            found.urn
+            for found in self._stack.resources()
+            if found.id and not found.kept and not found.token.startswith("pulumi:")
         ]
         for urn in [*(urn for urn in deleted if self._plan.breaks in urn), *deleted][:1]:
             self._breaks("destroy, a deletion fails", "destroy", Op.DELETE, urn)
@@ -173,11 +227,12 @@ class _Cycle:
 
     def find_secrets(self) -> None:
         """State and its history, journal, pretend cloud, the engine's events and output: all that was written."""
+        self._cloud.write()
         files = sorted(file for file in self._cloud.folder.rglob("*") if file.is_file())
         self._problems += [
             f"a secret of the program is in clear in {file.relative_to(self._cloud.folder)}"
             for file in files
-            if any(canary.encode() in file.read_bytes() for canary in self._plan.canaries)
+            if any(canary.encode() in file.read_bytes() for canary in (DRAWN, *self._plan.canaries))
         ]
 
     def _breaks(self, name: str, command: str, op: Op, urn: str) -> None:
@@ -197,7 +252,7 @@ class _Cycle:
     def _stays(self, name: str, command: str) -> None:
         changes = {op: count for op, count in self._works(name, command).changes.items() if op != "same"}
         if changes:
-            self._problems.append(f"{name}: nothing should change, and the engine says {_counted(changes)}")
+            self._problems.append(f"{name}: nothing should change, and the engine says {counted(changes)}")
 
     def _run(self, name: str, command: str) -> Outcome:
         outcome = self._stack.run(command)
@@ -220,5 +275,6 @@ class _Cycle:
         self._cloud.tell(told)
 
 
-def _counted(changes: Mapping[str, int]) -> str:
+def counted(changes: Mapping[str, int]) -> str:
+    """Numbers of operations, as text."""
     return ", ".join(f"{count} {op}" for op, count in sorted(changes.items())) or "nothing"

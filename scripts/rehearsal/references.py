@@ -6,29 +6,42 @@ Names that point, such as a subnet group's, are not: docs/rehearsal.md says so.
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from typing import Any
 
+from scripts.rehearsal.answers import ACCOUNT, MARK, Place
 from scripts.rehearsal.checks import Problem
-from scripts.rehearsal.outputs import ACCOUNT, EC2_PREFIXES, MARK
+from scripts.rehearsal.outputs import EC2_PREFIXES
 from scripts.rehearsal.wire import leaves
 
 _EC2 = rf"({'|'.join(sorted(EC2_PREFIXES.values()))})-[0-9a-f]{{8,17}}"
 _MADE_HERE = rf"[\w-]+-{MARK}-[0-9a-f]{{12}}"
-_ARN = rf"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:{ACCOUNT}:(?!root$)[^*]+"
 _AZURE = r"/subscriptions/[^/]+/resourceGroups/[^*]+"
-_REFERENCE = re.compile("|".join(f"(?:{form})" for form in (_EC2, _MADE_HERE, _ARN, _AZURE)))
 
 
-def dangling(inputs: Mapping[str, Any], known: Collection[str]) -> list[Problem]:
+def dangling(inputs: Mapping[str, Any], known: Collection[str], place: Place) -> list[Problem]:
     """``known``: the ids and ARNs of all that is there. A part of what is there, such as a bucket's key, is there."""
+    form = _reference(place.account or ACCOUNT)
     return [
         Problem(path, f"{value} is neither recorded nor told of as existing")
         for path, value in leaves(inputs)
         if isinstance(value, str)
-        and _REFERENCE.fullmatch(value)
+        and form.fullmatch(value)
         and value not in known
         and not any(value.startswith((f"{found}/", f"{found}:")) for found in known)
     ]
+
+
+def pointing(value: Any, account: str) -> frozenset[str]:
+    """Every text anywhere in ``value`` that points at something."""
+    form = _reference(account or ACCOUNT)
+    return frozenset(leaf for _, leaf in leaves(value) if isinstance(leaf, str) and form.fullmatch(leaf))
+
+
+@cache
+def _reference(account: str) -> re.Pattern[str]:
+    arn = rf"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:{re.escape(account)}:(?!root$)[^*]+"
+    return re.compile("|".join(f"(?:{form})" for form in (_EC2, _MADE_HERE, arn, _AZURE)))
 
 
 def foreign(inputs: Mapping[str, Any], region: str) -> list[Problem]:

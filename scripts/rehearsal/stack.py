@@ -1,6 +1,7 @@
 """One stack of a project on the real engine, with a backend, a passphrase and a home that are thrown away.
 
-The project itself is only read: its program is run from where it lies, by a copy of its ``Pulumi.yaml``.
+The project itself is only read: its program is run from where it lies, by a copy of its ``Pulumi.yaml``. The program
+finds the stack file that is in force, a copy too, by ``LOOMSTEAD_STACK_FILE``.
 """
 
 import json
@@ -11,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -18,9 +20,9 @@ import yaml
 from scripts.command import StepFailed, run
 from scripts.engine import Engine, environment
 
-NAME = "rehearsal"
 STEP_SECONDS = 600
 _LAST_LINES = 20
+_NO_CHECKPOINTS = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
 _REPLACING = frozenset({"replace", "create-replacement", "delete-replaced"})
 
 
@@ -48,11 +50,21 @@ class Outcome:
 
 
 class Stack:
-    """``port``: where the recording provider listens for ``packages``."""
+    """``name``: the stack's. ``port``: where the recording provider listens for ``packages``. ``more``: variables of
+    the program's environment."""
 
-    def __init__(self, project: Path, engine: Engine, folder: Path, packages: tuple[str, ...], port: int) -> None:
+    def __init__(
+        self,
+        project: Path,
+        name: str,
+        engine: Engine,
+        folder: Path,
+        packages: tuple[str, ...],
+        port: int,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         folder.mkdir(parents=True)
-        self._folder = folder
+        self._folder, self._name = folder, name
         self._environment = {
             **os.environ,
             **environment(engine, folder / "home"),
@@ -61,27 +73,32 @@ class Stack:
             "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package in packages),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_DEBUG_COMMANDS": "true",  # --event-log is one of them
+            "LOOMSTEAD_STACK_FILE": str(self._stack_file),
+            **more,
         }
         (folder / "Pulumi.yaml").write_text(yaml.safe_dump(_project(project)))
-        self._pulumi("stack", "init", NAME)
+        self._pulumi("stack", "init", name)
         self._salt = yaml.safe_load(self._stack_file.read_text())
 
     def configure(self, config: Mapping[str, Any]) -> None:
         self._stack_file.write_text(yaml.safe_dump({**self._salt, "config": dict(config)}))
 
     def run(self, command: str, *options: str) -> Outcome:
-        return self.outcome(self.start(command, *options))
+        """To its end, which is when the engine writes its state: after each step it would take most of the time."""
+        return self.outcome(self.start(command, *options, more=_NO_CHECKPOINTS))
 
-    def start(self, command: str, *options: str) -> "Running":
+    def start(self, command: str, *options: str, more: Mapping[str, str] = MappingProxyType({})) -> "Running":
+        """The engine writes its state after each step, as it does in life. ``more``: variables of its environment."""
         started = time.monotonic()
         events, output = (self._folder / f"{started:.6f}.{kind}" for kind in ("events", "output"))
         preview = [] if command == "preview" else ["--yes", "--skip-preview"]
-        argv = ["pulumi", command, *preview, "--stack", NAME, "--event-log", str(events), "--non-interactive", *options]
+        told = ["--stack", self._name, "--event-log", str(events), "--non-interactive"]
+        argv = ["pulumi", command, *preview, *told, *options]
         with output.open("w") as written:
             process = subprocess.Popen(
                 argv,
                 cwd=self._folder,
-                env=self._environment,
+                env={**self._environment, **more},
                 stdin=subprocess.DEVNULL,
                 stdout=written,
                 stderr=subprocess.STDOUT,
@@ -109,10 +126,10 @@ class Stack:
 
     def cancel(self) -> None:
         """Drop the lock of an engine that was killed."""
-        self._pulumi("cancel", NAME, "--yes")
+        self._pulumi("cancel", self._name, "--yes")
 
     def unprotect(self) -> None:
-        self._pulumi("state", "unprotect", "--all", "--yes", "--stack", NAME)
+        self._pulumi("state", "unprotect", "--all", "--yes", "--stack", self._name)
 
     def resources(self) -> tuple[Resource, ...]:
         found = json.loads(self.state())["deployment"].get("resources") or []
@@ -129,7 +146,7 @@ class Stack:
 
     def state(self) -> str:
         """As the backend keeps it: secrets are ciphertext."""
-        return self._pulumi("stack", "export", "--stack", NAME)
+        return self._pulumi("stack", "export", "--stack", self._name)
 
     def _pulumi(self, *arguments: str) -> str:
         argv = ["pulumi", *arguments, "--non-interactive", "--cwd", str(self._folder)]
@@ -137,7 +154,7 @@ class Stack:
 
     @property
     def _stack_file(self) -> Path:
-        return self._folder / f"Pulumi.{NAME}.yaml"
+        return self._folder / f"Pulumi.{self._name}.yaml"
 
 
 @dataclass(frozen=True)

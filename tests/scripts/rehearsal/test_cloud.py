@@ -56,6 +56,7 @@ def test_a_control_file_that_is_wrong_is_refused(cloud: Cloud, text: str) -> Non
 def test_no_secret_is_in_any_file(cloud: Cloud) -> None:
     cloud.put(Recorded("aws:kms/key:Key", "id", URN, {"policy": HUSH}, {"policy": HUSH}))
     cloud.note("create", URN, inputs={"policy": HUSH})
+    cloud.write()
     files = [file.read_text() for file in cloud.folder.iterdir()]
     assert len(files) == 2
     assert not any("hush" in text for text in files)

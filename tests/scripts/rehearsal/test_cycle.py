@@ -14,14 +14,13 @@ CANARY = "canary-5e1f"
 
 
 def urn(kind: str, name: str) -> str:
-    return f"urn:pulumi:rehearsal::small::aws:{kind}::{name}"
+    return f"urn:pulumi:dev::small::aws:{kind}::{name}"
 
 
 def test_a_sound_stack_survives_a_killed_engine_and_failures_and_leaves_nothing(small: Path, engine: Engine) -> None:
     before = sorted(small.rglob("*"))
     config, change = {"small:protect": "true"}, {"small:size": "db.t4g.large"}
-    went = rehearse(Plan(small, ("aws",), PRIMARY, config, change, canaries=(CANARY,)), engine)
-    print(went.table())
+    went = rehearse(Plan(small, "dev", ("aws",), PRIMARY, PRIMARY, config, change, canaries=(CANARY,)), engine)
     assert went.problems == ()
     assert went.resources == 6  # the stack and the provider among them
     assert went.replaced == went.undecided == went.kept == ()
@@ -41,11 +40,12 @@ def test_a_sound_stack_survives_a_killed_engine_and_failures_and_leaves_nothing(
 def test_what_a_stack_does_wrong_is_told(small: Path, engine: Engine) -> None:
     primary = urn("rds/instance:Instance", "primary")
     config, change = {"small:retain": "true", "small:restless": "yes"}, {"small:engine": "mysql"}
-    went = rehearse(Plan(small, ("aws",), PRIMARY, config, change, kill=Way.LOSE, canaries=("fabric",)), engine)
+    plan = Plan(small, "dev", ("aws",), PRIMARY, PRIMARY, config, change, kill=Way.LOSE, canaries=("fabric",))
+    went = rehearse(plan, engine)
     problems = "\n".join(went.problems)
     lost, replaced = (problem for problem in went.problems if f"in no state ({primary})" in problem)
-    assert lost.startswith("up: instance-rehearsed-")
-    assert replaced.startswith("change: instance-rehearsed-")
+    assert lost.startswith("up: primary-")
+    assert replaced.startswith("change: primary-")
     assert "up again: nothing should change, and the engine says 1 update" in problems
     assert f"change: {primary} holds data and is replaced" in problems
     assert "a secret of the program is in clear in cloud.json" in problems
@@ -55,7 +55,7 @@ def test_what_a_stack_does_wrong_is_told(small: Path, engine: Engine) -> None:
 
 
 def test_a_resource_that_no_program_makes_cannot_break(small: Path, engine: Engine) -> None:
-    went = rehearse(Plan(small, ("aws",), "Instance::nobody"), engine)
+    went = rehearse(Plan(small, "dev", ("aws",), "Instance::nobody", PRIMARY), engine)
     assert went.problems == ("up: nothing was created whose URN has 'Instance::nobody' in it",)
 
 
@@ -68,6 +68,6 @@ def test_a_resource_that_no_program_makes_cannot_break(small: Path, engine: Engi
     ],
 )
 def test_the_engine_refuses_a_planted_mistake(small: Path, engine: Engine, mistake: str, said: str) -> None:
-    went = rehearse(Plan(small, ("aws",), "Instance::mistaken", {"small:mistake": mistake}), engine)
+    went = rehearse(Plan(small, "dev", ("aws",), "Instance::mistaken", PRIMARY, {"small:mistake": mistake}), engine)
     (problem,) = went.problems
     assert said in problem

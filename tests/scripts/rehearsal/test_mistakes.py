@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from scripts.rehearsal.answers import Place
 from scripts.rehearsal.cloud import Cloud, Control, Recorded
-from scripts.rehearsal.provider import Provider
+from scripts.rehearsal.provider import Provider, Real
 from scripts.rehearsal.wire import SIGNATURE, UNKNOWN
 
 INSTANCE = "aws:rds/instance:Instance"
@@ -21,6 +22,7 @@ SERVER = "azure-native:dbforpostgresql:Server"
 SQL = "gcp:sql/databaseInstance:DatabaseInstance"
 
 REGION = "eu-central-1"
+PLACE = Place(REGION)
 ARN = f"arn:aws:kms:{REGION}:123456789012:key/there"
 VPC = "vpc-0123456789abcdef0"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -41,7 +43,7 @@ def provider(tmp_path: Path) -> Provider:
     cloud = Cloud(tmp_path)
     cloud.tell(Control(existing=frozenset({VPC})))
     cloud.put(Recorded(KEY, "there", "urn:pulumi:s::p::k::key", {}, {"arn": ARN}))
-    return Provider(cloud)
+    return Provider(cloud, Real())
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def provider(tmp_path: Path) -> Provider:
     ],
 )
 def test_what_is_right_is_let_through(provider: Provider, token: str, inputs: dict[str, Any]) -> None:
-    assert provider.problems(token, inputs, REGION) == []
+    assert provider.problems(token, inputs, PLACE) == []
 
 
 @pytest.mark.parametrize(
@@ -124,17 +126,17 @@ def test_what_is_right_is_let_through(provider: Provider, token: str, inputs: di
 def test_a_planted_mistake_is_refused_with_its_place(
     provider: Provider, token: str, inputs: dict[str, Any], place: str, reason: str
 ) -> None:
-    problems = {problem.property: problem.reason for problem in provider.problems(token, inputs, REGION)}
+    problems = {problem.property: problem.reason for problem in provider.problems(token, inputs, PLACE)}
     assert place in problems, problems
     assert re.search(reason, problems[place])
 
 
 def test_a_refused_secret_is_not_in_the_reason(provider: Provider) -> None:
     inputs = OF_INSTANCE | {"password": secret({"value": "hush"}), "tags": secret("hush")}
-    problems = provider.problems(INSTANCE, inputs, REGION)
+    problems = provider.problems(INSTANCE, inputs, PLACE)
     assert {problem.property for problem in problems} == {"password", "tags"}
     assert "hush" not in str(problems)
 
 
 def test_without_a_region_of_the_provider_no_place_is_foreign(provider: Provider) -> None:
-    assert provider.problems(BUCKET, {"region": "eu-west-1"}, "") == []
+    assert provider.problems(BUCKET, {"region": "eu-west-1"}, Place()) == []

@@ -4,6 +4,7 @@ import json
 
 from pulumi.runtime import rpc
 
+from scripts.rehearsal.answers import Place
 from scripts.rehearsal.outputs import Made, identity, outputs, unknown
 from scripts.rehearsal.sdk import shape
 from scripts.rehearsal.wire import SIGNATURE, UNKNOWN, redacted
@@ -12,14 +13,14 @@ URN = "urn:pulumi:stack::project::component${}::data"
 
 
 def made(token: str, region: str = "eu-central-1", serial: int = 1) -> Made:
-    return Made(token, URN.format(token), region, serial)
+    return Made(token, URN.format(token), Place(region), serial)
 
 
 def test_an_output_that_the_cloud_always_gives_is_there_and_one_that_it_may_give_is_not() -> None:
     instance = made("aws:rds/instance:Instance")
     given = outputs(instance, shape(instance.token), {"engine": "postgres"}, "an-id", {})
     assert given["engine"] == "postgres"
-    assert given["arn"] == "arn:aws:rds:eu-central-1:123456789012:instance/an-id"
+    assert given["arn"].startswith("arn:aws:rds:eu-central-1:123456789012:db:data-")
     assert given["address"] == "address-of-data"
     assert isinstance(given["allocatedStorage"], int)
     assert isinstance(given["multiAz"], bool)

@@ -21,7 +21,7 @@ def cloud(tmp_path: Path) -> Cloud:
 @pytest.fixture
 def stack(cloud: Cloud, small: Path, engine: Engine) -> Generator[Stack]:
     with serving(cloud) as port:
-        yield Stack(small, engine, cloud.folder / "stack", ("aws",), port)
+        yield Stack(small, "dev", engine, cloud.folder / "stack", ("aws",), port)
 
 
 def test_a_creation_half_done_is_kept_drift_is_seen_and_what_vanished_is_forgotten(cloud: Cloud, stack: Stack) -> None:

@@ -1,0 +1,98 @@
+"""A shipped stack as a rehearsal takes it: its file, what is there before it, and how it grows half-way."""
+
+import json
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from components.loading import load_spec
+from components.naming import REPOSITORY
+from components.spec import CONFIG_KEY, FabricSpec, Platform
+from scripts.rehearsal.answers import DRAWN
+from scripts.rehearsal.cloud import Control
+from scripts.rehearsal.cycle import Plan
+from scripts.rehearsal.references import pointing
+
+STACKS = REPOSITORY / "stacks"
+PACKAGES = ("aws", "azure-native", "gcp", "kubernetes")
+_GROWN = {"small": "medium", "medium": "large", "large": "medium"}
+_MOMENTS = {
+    Platform.AWS: ("ec2/vpc:Vpc::", "rds/instance:Instance::"),
+    Platform.AZURE: ("network:VirtualNetwork::", "dbforpostgresql:Server::"),
+    Platform.GCP: ("compute/network:Network::", "sql/databaseInstance:DatabaseInstance::"),
+    Platform.KUBERNETES: ("core/v1:Namespace::", "apps/v1:Deployment::"),
+}
+"""At the creation of what the engine is killed, and then the creation of what fails."""
+
+
+def shipped() -> tuple[str, ...]:
+    """Every stack that is raised in a cloud or on a cluster, by name."""
+    names = sorted(file.stem.removeprefix("Pulumi.") for file in STACKS.glob("Pulumi.*.yaml"))
+    return tuple(name for name in names if load_spec(_file(name)).platform is not Platform.LOCAL)
+
+
+def needs_kubernetes(stack: str) -> bool:
+    """Whether its objects go to a real API server."""
+    return load_spec(_file(stack)).platform is Platform.KUBERNETES
+
+
+@contextmanager
+def plan_of(stack: str, kubernetes: Path | None) -> Generator[Plan]:
+    """``kubernetes``: folder of the API server's programs, for a stack whose platform is Kubernetes; raises
+    ``SpecError`` for a wrong stack file."""
+    spec = load_spec(_file(stack))
+    config = yaml.safe_load(_file(stack).read_text())["config"]
+    killed, breaks = _MOMENTS[spec.platform]
+    with TemporaryDirectory(prefix="loomstead-kubeconfig-") as folder:
+        yield Plan(
+            project=REPOSITORY,
+            stack=stack,
+            packages=PACKAGES,
+            killed=killed,
+            breaks=breaks,
+            config=config,
+            change={CONFIG_KEY: grown(config[CONFIG_KEY])},
+            control=Control(existing=pointing(config, spec.account or "")),
+            signing=spec.platform is Platform.AWS,
+            cluster=kubernetes if spec.platform is Platform.KUBERNETES else None,
+            environment=_kubeconfig(Path(folder, "kubeconfig"), spec),
+        )
+
+
+def grown(fabric: Mapping[str, Any]) -> dict[str, Any]:
+    """What the stack file says of the fabric, one size larger (from the largest: smaller), with one more of the
+    gateway's replicas and of the nodes with GPUs where it counts them."""
+    found = json.loads(json.dumps(fabric))
+    found["size"] = _GROWN[found.get("size", "small")]
+    for section, key in ((found.get("gateway"), "replicas"), ((found.get("cluster") or {}).get("gpu"), "nodes")):
+        if section and key in section:
+            section[key] += 1
+    return found
+
+
+def _file(stack: str) -> Path:
+    return STACKS / f"Pulumi.{stack}.yaml"
+
+
+def _kubeconfig(file: Path, spec: FabricSpec) -> dict[str, str]:
+    """Where the stack declares a cluster: the kubeconfig of whoever deploys, whose token is a canary."""
+    cluster = spec.cluster
+    if not cluster.context or not cluster.server:
+        return {}
+    file.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": cluster.context,
+                "clusters": [{"name": "declared", "cluster": {"server": cluster.server}}],
+                "users": [{"name": "deployer", "user": {"token": f"{DRAWN}kubeconfig"}}],
+                "contexts": [{"name": cluster.context, "context": {"cluster": "declared", "user": "deployer"}}],
+            }
+        )
+    )
+    return {"KUBECONFIG": str(file)}
