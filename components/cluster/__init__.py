@@ -1,3 +1,7 @@
 """Capability ``cluster``: what runs a fabric's processes and gives them addresses."""
 
-PLATFORMS = {"local": "components.cluster.local:LocalCluster"}
+PLATFORMS = {
+    "aws": "components.cluster.aws:AwsCluster",
+    "kubernetes": "components.cluster.kubernetes:KubernetesCluster",
+    "local": "components.cluster.local:LocalCluster",
+}
