@@ -1,0 +1,155 @@
+"""Who reaches whom on EKS by security group: nodes, control plane, and the pods of each part.
+
+A pod of the fabric has a network interface of its own with its part's groups (security groups for pods). Nodes of its
+own for each part would not do: all pods of a node share the node's group, and nodes have to reach what pods of the
+tools must not: the registry, EKS, the logs. What lets a node in says nothing about its pods this way, and a pod that
+gets no interface of its own has the node's group, which no database lets in.
+
+NetworkPolicies say the same again, and say it of pods on one node too, where no security group is asked.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import Input, Output
+
+from components.kubernetes.parts import HTTP, TEMPORAL, VLLM, Part
+
+HTTPS, DNS, KUBELET, WEBHOOK = 443, 53, 10250, 9443
+UNPRIVILEGED = (1025, 65535)
+"""Ports between nodes: their own pods' metrics and webhooks, which no part of the fabric is."""
+TELEMETRY = (4317, 4318)
+"""OpenTelemetry's, to the collector."""
+_TEMPORAL_ITSELF = (6933, 7243)
+"""What Temporal's services call each other at."""
+
+
+class Rule(NamedTuple):
+    """``caller`` may call ``called`` at ports ``first`` to ``last``; both are names of groups."""
+
+    caller: str
+    called: str
+    first: int
+    last: int
+    protocol: str = "tcp"
+
+
+CONTROL, NODES, PODS = "control", "nodes", "pods"
+"""EKS's side of the API server; the nodes, and the system's pods on them; what every pod of the fabric may."""
+RULES = (
+    Rule(NODES, CONTROL, HTTPS, HTTPS),
+    Rule(Part.RUNTIME, CONTROL, HTTPS, HTTPS),
+    Rule(CONTROL, NODES, HTTPS, HTTPS),
+    Rule(CONTROL, NODES, KUBELET, KUBELET),
+    Rule(CONTROL, NODES, WEBHOOK, WEBHOOK),
+    Rule(NODES, NODES, DNS, DNS),
+    Rule(NODES, NODES, DNS, DNS, "udp"),
+    Rule(NODES, NODES, *UNPRIVILEGED),
+    Rule(PODS, NODES, DNS, DNS),
+    Rule(PODS, NODES, DNS, DNS, "udp"),
+    Rule(Part.RUNTIME, NODES, *TELEMETRY),
+    Rule(NODES, Part.RUNTIME, HTTP, HTTP),
+    Rule(Part.RUNTIME, Part.RUNTIME, HTTP, HTTP),
+    Rule(Part.RUNTIME, Part.TOOLS, HTTP, HTTP),
+    Rule(Part.TOOLS, Part.RUNTIME, HTTP, HTTP),
+    Rule(Part.RUNTIME, Part.ORCHESTRATOR, TEMPORAL, TEMPORAL),
+    Rule(Part.ORCHESTRATOR, Part.ORCHESTRATOR, *_TEMPORAL_ITSELF),
+    Rule(Part.RUNTIME, Part.MODELS, VLLM, VLLM),
+)
+OWN = (CONTROL, NODES, PODS, Part.ORCHESTRATOR, Part.MODELS)
+"""Groups that are made here; the runtime's and the tools' are the network's."""
+
+
+class Outside(NamedTuple):
+    """``block``: the network's addresses, among them its endpoints'. ``storage``: prefix list of S3."""
+
+    block: Input[str]
+    storage: Input[str]
+
+
+class Groups:
+    """``ids``: by name. All are children of ``parent``, called after ``name``.
+
+    ``given``: groups that are there: the network's, and of an own cluster its nodes' and its control plane's, which
+    keep what they are to each other.
+    """
+
+    ids: Mapping[str, Output[str]]
+
+    def __init__(
+        self, parent: pulumi.Resource, name: str, vpc: Input[str], given: Mapping[str, Input[str]], outside: Outside
+    ) -> None:
+        self._name, self._vpc, self._child = name, vpc, pulumi.ResourceOptions(parent=parent)
+        there = {role: Output.from_input(group) for role, group in given.items()}
+        self.ids = {**there, **{role: self._create(role).id for role in OWN if role not in given}}
+        own = frozenset() if NODES not in given else frozenset((CONTROL, NODES))
+        for rule in RULES:
+            if not own.issuperset((rule.caller, rule.called)):
+                self._allow(rule)
+        for role, kind, target in _reached(outside):
+            if role not in own:
+                self._allow_out(role, kind, target)
+
+    def of_pods(self) -> dict[str, Output[list[str]]]:
+        """Part → the groups that its pods carry. Temporal's database is the primary, which lets in the runtime."""
+        own = {
+            Part.RUNTIME: [Part.RUNTIME],
+            Part.TOOLS: [Part.TOOLS],
+            Part.ORCHESTRATOR: [Part.ORCHESTRATOR, Part.RUNTIME],
+            Part.MODELS: [Part.MODELS],
+        }
+        return {
+            str(part): Output.all(self.ids[PODS], *(self.ids[group] for group in groups))
+            for part, groups in own.items()
+        }
+
+    def _create(self, role: str) -> aws.ec2.SecurityGroup:
+        """Lets nothing in or out but by the rules that are made for it."""
+        return aws.ec2.SecurityGroup(
+            f"{self._name}-{role}",
+            vpc_id=self._vpc,
+            description=f"{role} of {self._name}",
+            opts=self._child,
+        )
+
+    def _allow(self, rule: Rule) -> None:
+        between = f"{self._name}-{rule.caller}-to-{rule.called}-{rule.protocol}-{rule.first}"
+        aws.vpc.SecurityGroupEgressRule(
+            between,
+            security_group_id=self.ids[rule.caller],
+            referenced_security_group_id=self.ids[rule.called],
+            ip_protocol=rule.protocol,
+            from_port=rule.first,
+            to_port=rule.last,
+            opts=self._child,
+        )
+        aws.vpc.SecurityGroupIngressRule(
+            f"{between}-in",
+            security_group_id=self.ids[rule.called],
+            referenced_security_group_id=self.ids[rule.caller],
+            ip_protocol=rule.protocol,
+            from_port=rule.first,
+            to_port=rule.last,
+            opts=self._child,
+        )
+
+    def _allow_out(self, role: str, kind: str, target: Input[str]) -> None:
+        aws.vpc.SecurityGroupEgressRule(
+            f"{self._name}-{role}-to-{kind}",
+            security_group_id=self.ids[role],
+            cidr_ipv4=target if kind == "block" else None,
+            prefix_list_id=target if kind == "storage" else None,
+            ip_protocol="tcp",
+            from_port=HTTPS,
+            to_port=HTTPS,
+            opts=self._child,
+        )
+
+
+def _reached(outside: Outside) -> Iterator[tuple[str, str, Input[str]]]:
+    """Nodes fetch images: by ECR's endpoints, and their layers from S3. The model server fetches its weights there."""
+    yield NODES, "block", outside.block
+    yield NODES, "storage", outside.storage
+    yield Part.MODELS, "storage", outside.storage
