@@ -1,0 +1,66 @@
+"""What a fabric takes of its account: quotas, names that a cloud keeps after they were deleted, permissions."""
+
+import re
+from collections.abc import Mapping
+
+from components.cluster.aws_plan import GPUS, gpu_machine, system_nodes
+from components.spec import Extent, FabricSpec, Platform
+from regions.catalogue import Catalogue
+
+_SECRETS = ("issuer", "ledger", "subjects", "webhook")
+_ACTIONS = {
+    Platform.AWS: (
+        *("ec2:CreateVpc", "ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "network-firewall:CreateFirewall"),
+        *("kms:CreateKey", "kms:Sign", "secretsmanager:CreateSecret", "rds:CreateDBInstance"),
+        *("rds:CreateDBInstanceReadReplica", "iam:CreateRole", "iam:PutRolePolicy", "iam:CreateOpenIDConnectProvider"),
+        *("s3:CreateBucket", "logs:CreateLogGroup", "elasticache:CreateReplicationGroup", "eks:CreateCluster"),
+        *("eks:CreateNodegroup", "states:CreateStateMachine", "sqs:CreateQueue", "wafv2:CreateWebACL"),
+        *("elasticloadbalancing:CreateLoadBalancer", "bedrock:CreateGuardrail", "backup:CreateBackupVault"),
+    ),
+    Platform.KUBERNETES: (
+        *("create namespaces", "create networkpolicies.networking.k8s.io", "create deployments.apps"),
+        *("create roles.rbac.authorization.k8s.io", "create clusters.postgresql.cnpg.io"),
+        *("create validatingadmissionpolicies.admissionregistration.k8s.io",),
+    ),
+}
+"""The first one of each service that a fabric is made with: who lacks one learns it here, and not half-way."""
+
+
+def actions(spec: FabricSpec) -> tuple[str, ...]:
+    return _ACTIONS.get(spec.platform, ())
+
+
+def names(spec: FabricSpec, stack: str) -> tuple[str, ...]:
+    """Secrets of AWS: 30 days after they were deleted nobody can make others of their names."""
+    if spec.platform is not Platform.AWS:
+        return ()
+    return tuple(f"loomstead/{stack}/{secret}" for secret in _SECRETS)
+
+
+def quotas(spec: FabricSpec, catalogue: Catalogue) -> Mapping[str, float]:
+    """By ``vcpu``, ``gpu`` (both vCPUs, as AWS counts them) and ``addresses``: what all of it takes when it has grown.
+
+    Raises ``Refused`` for machines that cannot be had.
+    """
+    if spec.platform is not Platform.AWS:
+        return {}
+    taken = {} if spec.network.own else {"addresses": float(len(spec.network.zones) or 3)}
+    if spec.extent is Extent.FOUNDATION or spec.cluster.own:
+        return taken
+    nodes = system_nodes(spec.size, spec.cluster.machine, spec.cluster.nodes)
+    taken["vcpu"] = float(vcpus(nodes.machine) * nodes.most)
+    if gpu := spec.cluster.gpu:
+        offered = {name for name, family in catalogue.gpus.items() if spec.region in family.regions and name in GPUS}
+        machine = gpu_machine(spec.region, gpu.family, gpu.machine, gpu.per_node, offered)
+        taken["gpu"] = float(vcpus(machine) * gpu.nodes)
+    return taken
+
+
+def vcpus(machine: str) -> int:
+    """Of an EC2 machine with x86: two to ``large``, four times the number before ``xlarge`` (EC2, instance types)."""
+    size = machine.rpartition(".")[2]
+    if size == "large":
+        return 2
+    if found := re.fullmatch(r"(\d*)xlarge", size):
+        return 4 * int(found[1] or 1)
+    raise LookupError(f"{machine}: expected a machine from large on, such as m6i.xlarge")

@@ -1,0 +1,205 @@
+"""Preflight passes on what is known to be right, says what is not known, and fails on each thing that would fail."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.naming import REPOSITORY
+from components.review import review_read
+from components.spec import CONFIG_KEY, FabricSpec
+from regions.catalogue import load_catalogue
+from scripts.preflight.checks import Asked, Grade, Result, backend_countries, preflight
+from scripts.preflight.facts import Facts, FactsError, read
+from scripts.preflight.wanted import actions, names, quotas, vcpus
+
+FACTS = REPOSITORY / "tests" / "fixtures" / "facts"
+TODAY = date(2026, 11, 23)
+CATALOGUE = load_catalogue()
+OWN = {
+    "111122223333.dkr": "480922017431.dkr",
+    '"111122223333"': '"480922017431"',
+    ":111122223333:": ":480922017431:",
+    "0" * 64: "7a" * 32,
+    "00000000-0000-0000-0000-000000000000": "5c1f2b9e-0d1f-4c55-8a53-6b2f2f0a9a10",
+    ".example": ".internal-corp.com",
+}
+"""What a person replaces in a shipped stack file."""
+
+
+@cache
+def stack(name: str, *, own: bool = True) -> Asked:
+    text = (REPOSITORY / "stacks" / f"Pulumi.{name}.yaml").read_text()
+    for example, real in OWN.items() if own else ():
+        text = text.replace(example, real)
+    file = REPOSITORY / "stacks" / f"Pulumi.{name}.yaml"
+    reviewed = review_read(file, yaml.safe_load(text)["config"][CONFIG_KEY], name, CATALOGUE, TODAY)
+    spec = said(reviewed.spec)
+    return Asked(
+        review=reviewed,
+        catalogue=CATALOGUE,
+        today=TODAY,
+        wanted=quotas(spec, CATALOGUE),
+        names=names(spec, name),
+        actions=actions(spec),
+        backend="s3://state?region=eu-central-1",
+    )
+
+
+def said(spec: FabricSpec | None) -> FabricSpec:
+    assert spec is not None
+    return spec
+
+
+def known(name: str, **other: Any) -> Facts:
+    return Facts.model_validate({**read(FACTS / f"{name}.json").model_dump(), **other})
+
+
+def graded(results: list[Result], grade: Grade) -> set[str]:
+    return {result.code for result in results if result.grade is grade}
+
+
+def test_a_place_that_has_everything_fails_nothing() -> None:
+    results = preflight(stack("aws-eu-central-1"), known("aws"))
+
+    assert graded(results, Grade.FAIL) <= {"spec/capabilities"}
+    assert graded(results, Grade.WARN) == set()
+
+
+def test_an_own_cluster_that_has_everything_fails_nothing() -> None:
+    results = preflight(replace(stack("kubernetes-onprem"), backend="file:///srv/state"), known("kubernetes"))
+
+    assert graded(results, Grade.FAIL) <= {"spec/capabilities"}
+    assert {"cluster/apis", "cluster/storage", "cluster/region", "cluster/gpu"} <= graded(results, Grade.PASS)
+
+
+@pytest.mark.parametrize(
+    ("other", "code"),
+    [
+        ({"account": "999988887777"}, "credentials/account"),
+        ({"region": "eu-west-1"}, "credentials/place"),
+        ({"permissions": {"kms:Sign": False}}, "permissions"),
+        ({"quotas": {"vcpu": {"limit": 32}}}, "quota/vcpu"),
+        ({"quotas": {"gpu": {"limit": 0}}}, "quota/gpu"),
+        ({"quotas": {"addresses": {"limit": 5, "used": 4}}}, "quota/addresses"),
+        ({"models": {"eu.anthropic.claude-sonnet-4-5-20250929-v1:0": False}}, "models/access"),
+        ({"policies": {"p-region": "denies eu-central-1"}}, "policies"),
+        ({"names": {"loomstead/aws-eu-central-1/ledger": "deleted"}}, "names/deleted"),
+        ({"names": {"loomstead/aws-eu-central-1/ledger": "taken"}}, "names/taken"),
+        ({"versions": {"pulumi": "v3.100.0"}}, "tools/pulumi"),
+    ],
+)
+def test_what_would_fail_in_an_account_fails_here(other: Mapping[str, Any], code: str) -> None:
+    results = preflight(stack("aws-eu-central-1"), known("aws", **other))
+
+    failed = [result for result in results if result.grade is Grade.FAIL and result.code == code]
+    assert failed
+    assert all(result.remedy for result in failed)
+
+
+@pytest.mark.parametrize(
+    ("other", "code"),
+    [
+        ({"apis": ["apps"]}, "cluster/apis"),
+        ({"storage_classes": ["standard"]}, "cluster/storage"),
+        ({"regions": {"elsewhere": 3}}, "cluster/region"),
+        ({"gpus": {}}, "cluster/gpu"),
+        ({"versions": {"kubernetes": "v1.29.2"}}, "tools/kubernetes"),
+    ],
+)
+def test_what_would_fail_on_a_cluster_fails_here(other: Mapping[str, Any], code: str) -> None:
+    results = preflight(stack("kubernetes-onprem"), known("kubernetes", **other))
+
+    assert code in graded(results, Grade.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("other", "code"),
+    [
+        ({"account": None}, "credentials/account"),
+        ({"permissions": None}, "permissions"),
+        ({"quotas": None}, "quota/gpu"),
+        ({"models": None}, "models/access"),
+        ({"policies": None}, "policies"),
+        ({"networks": None}, "network/overlap"),
+    ],
+)
+def test_what_nobody_asked_is_not_passed(other: Mapping[str, Any], code: str) -> None:
+    results = preflight(stack("aws-eu-central-1"), known("aws", **other))
+
+    assert code in graded(results, Grade.INFO)
+    assert code not in graded(results, Grade.PASS)
+
+
+def test_addresses_that_somebody_has_are_warned_of() -> None:
+    results = preflight(stack("aws-eu-central-1"), known("aws", networks={"headquarters": "10.20.128.0/20"}))
+
+    assert "network/overlap" in graded(results, Grade.WARN)
+
+
+def test_a_zone_that_the_region_does_not_offer_fails() -> None:
+    asked = stack("aws-eusc-de-east-1")
+    there = known("aws", region="eusc-de-east-1", zones=["eusc-de-east-1a"])
+
+    assert "network/zones" in graded(preflight(asked, there), Grade.FAIL)
+
+
+def test_facts_of_another_week_are_warned_of() -> None:
+    results = preflight(stack("aws-eu-central-1"), known("aws", recorded="2026-11-01T00:00:00Z"))
+
+    assert "facts" in graded(results, Grade.WARN)
+
+
+def test_every_example_of_a_shipped_file_has_to_be_replaced() -> None:
+    results = preflight(stack("aws-eu-central-1", own=False), None)
+
+    subjects = {result.subject for result in results if result.code == "spec/placeholder"}
+    assert {"account", "gateway.image", "gateway.host", "gateway.certificate"} <= subjects
+    assert "spec/placeholder" not in {result.code for result in preflight(stack("aws-eu-central-1"), None)}
+
+
+@pytest.mark.parametrize(
+    ("backend", "grade"),
+    [
+        ("s3://state?region=eu-central-1", Grade.PASS),
+        ("s3://state?region=us-east-1", Grade.FAIL),
+        ("https://app.pulumi.com", Grade.FAIL),
+        ("https://api.pulumi.com", Grade.FAIL),
+        ("s3://state", Grade.WARN),
+        ("file:///srv/state", Grade.PASS),
+        (None, Grade.INFO),
+    ],
+)
+def test_the_state_has_to_lie_inside_the_boundary(backend: str | None, grade: Grade) -> None:
+    results = preflight(replace(stack("aws-eu-central-1"), backend=backend), known("aws"))
+
+    assert "backend/place" in graded(results, grade)
+
+
+def test_a_file_is_nowhere_else() -> None:
+    assert backend_countries("file:///srv/state", CATALOGUE) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("machine", "count"), [("m6i.large", 2), ("m6i.xlarge", 4), ("g6.2xlarge", 8), ("p5.48xlarge", 192)]
+)
+def test_a_machine_s_vcpus_are_in_its_name(machine: str, count: int) -> None:
+    assert vcpus(machine) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "Invalid JSON"),
+        ('{"platform": "aws", "region": "r", "recorded": "2026-11-23T08:00:00Z", "mood": 1}', "mood"),
+    ],
+)
+def test_facts_that_cannot_be_read_say_why(text: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / "facts.json").write_text(text)
+    with pytest.raises(FactsError, match=problem):
+        read(tmp_path / "facts.json")
