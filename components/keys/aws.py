@@ -5,26 +5,28 @@ with ``secrets``; whoever fills them in does so in the account.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
-from pulumi import Input, Output
+from pulumi import Output
 
+from components.aws.key_policy import ADMINISTRATION, USE
 from components.keys.contract import Keys
 from components.keys.jwk import jwk
 
 SIGNERS = ("manifest", "issuer", "worker", "operator")
 SECRETS = ("ledger", "subjects", "webhook")
-SERVICES = ("rds", "secretsmanager", "s3", "sqs", "ec2", "eks", "elasticache", "kafka", "states", "network-firewall")
+SERVICES = (
+    *("rds", "secretsmanager", "s3", "sqs", "sns", "ec2", "eks", "elasticache", "kafka", "states", "network-firewall"),
+    *("backup", "bedrock", "aps", "xray"),
+)
 """What encrypts with the stack's key on behalf of who calls it; nobody uses it directly."""
+SENDERS = ("s3", "ses", "cloudwatch", "bedrock")
+"""What writes of its own accord to queues, buckets and topics under the stack's key: events of a bucket, mails, alarms,
+the log of models' calls."""
 
-_ADMINISTRATION = [
-    *("kms:Describe*", "kms:Get*", "kms:List*", "kms:Put*", "kms:Update*", "kms:Enable*", "kms:Disable*"),
-    *("kms:TagResource", "kms:UntagResource", "kms:CreateAlias", "kms:DeleteAlias", "kms:RevokeGrant"),
-    *("kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion"),
-]
-USE = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
 _ROTATION_DAYS = 365
 _RECOVERY_DAYS = 30
 """The longest that AWS gives to notice that a key or a secret was deleted by mistake."""
@@ -105,12 +107,21 @@ class AwsKeys(Keys):
                 {**through, "Bool": {"kms:GrantIsForAWSResource": "true"}},
             ),
             _statement(
+                "Senders",
+                {"Service": [self._principal(service) for service in SENDERS]},
+                ["kms:Decrypt", "kms:GenerateDataKey*"],
+                {"StringEquals": {"aws:SourceAccount": self._account}},
+            ),
+            _statement(
                 "Logs",
                 {"Service": Output.format("logs.{0}.{1}", region, logs.suffix)},
                 USE,
                 {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
             ),
         )
+
+    def _principal(self, service: str) -> Output[str]:
+        return aws.get_service_principal_output(service_name=service, opts=self._asked).name
 
     def _create_signer(self, role: str) -> aws.kms.Key:
         signing = {"StringEquals": {"kms:CallerAccount": self._account, "kms:SigningAlgorithm": "ECDSA_SHA_256"}}
@@ -148,7 +159,7 @@ class AwsKeys(Keys):
 
     def _administration(self) -> dict[str, Any]:
         """The account's own policies say who; none of it reads, encrypts or signs."""
-        return _statement("Administration", {"AWS": self._root}, _ADMINISTRATION)
+        return _statement("Administration", {"AWS": self._root}, ADMINISTRATION)
 
     def _public(self, key: aws.kms.Key) -> Output[dict[str, Any]]:
         return aws.kms.get_public_key_output(key_id=key.key_id, opts=self._asked).public_key_pem.apply(jwk)
@@ -165,7 +176,7 @@ def _policy(*statements: dict[str, Any]) -> dict[str, Any]:
 
 
 def _statement(
-    sid: str, principal: dict[str, Input[str]], actions: list[str], condition: dict[str, Any] | None = None
+    sid: str, principal: Mapping[str, object], actions: list[str], condition: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """In a key's policy the resource ``*`` is this key."""
     allowed = {"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "*"}

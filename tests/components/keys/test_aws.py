@@ -9,7 +9,7 @@ import pulumi_aws as aws
 import pytest
 from joserfc.jwk import ECKey
 
-from components.keys.aws import SECRETS, SERVICES, SIGNERS, AwsKeys, AwsKeysArgs, jwk
+from components.keys.aws import SECRETS, SENDERS, SERVICES, SIGNERS, AwsKeys, AwsKeysArgs, jwk
 from tests.fixtures.recording import Graph, aws_calls, conforms, record, reviewed
 
 HOMES = (("eu-central-1", "eu-gdpr"), ("eusc-de-east-1", "eu-gdpr"), ("us-east-1", "us-hipaa"))
@@ -128,3 +128,11 @@ def test_a_public_key_is_told_as_local_tells_it() -> None:
 
     assert set(told) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
     assert (told["kid"], told["alg"]) == (SIGNER.thumbprint(), "ES256")
+
+
+def test_what_writes_of_its_own_accord_does_so_for_this_account_alone() -> None:
+    senders = policy(keys(), "keys-encryption")["Senders"]
+
+    assert senders["Principal"] == {"Service": [f"{service}.amazonaws.com" for service in SENDERS]}
+    assert senders["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+    assert senders["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
