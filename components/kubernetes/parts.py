@@ -23,3 +23,10 @@ class Part(StrEnum):
 
 
 HTTP, POSTGRES, TEMPORAL, VLLM = 8080, 5432, 7233, 8000
+TEMPORAL_SERVICES = {
+    "frontend": (TEMPORAL, 6933),
+    "history": (7234, 6934),
+    "matching": (7235, 6935),
+    "worker": (7239, 6939),
+}
+"""Where each of its services answers the others, and where they find each other."""

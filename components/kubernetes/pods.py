@@ -17,10 +17,12 @@ from pulumi_kubernetes.core.v1 import (
     ContainerPortArgs,
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
+    EnvVarSourceArgs,
     ExecActionArgs,
     HTTPGetActionArgs,
     LifecycleArgs,
     LifecycleHandlerArgs,
+    ObjectFieldSelectorArgs,
     PodSecurityContextArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
@@ -75,7 +77,8 @@ def image_by_digest(image: str, key: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Container:
     """``mounts``, ``writes``: folder by volume, to read and to write. ``drains``: it is sent requests, and goes on for
-    a moment when told to end. ``stays``: of init containers, that it runs beside those that follow.
+    a moment when told to end. ``stays``: of init containers, that it runs beside those that follow. ``address``: the
+    variable that tells it the pod's own.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Container:
     alive: ProbeArgs | None = None
     drains: bool = False
     stays: bool = False
+    address: str | None = None
 
     def made(self) -> ContainerArgs:
         """Raises ``Refused`` for an image that no digest names."""
@@ -99,7 +103,7 @@ class Container:
             name=self.name,
             image=image_by_digest(self.image, f"image of {self.name}"),
             command=[*self.command],
-            env=[EnvVarArgs(name=key, value=value) for key, value in sorted(self.environment.items())],
+            env=self._variables(),
             volume_mounts=self._mounts(),
             ports=[ContainerPortArgs(name=key, container_port=port) for key, port in self.ports.items()],
             resources=ResourceRequirementsArgs(
@@ -118,6 +122,11 @@ class Container:
             restart_policy="Always" if self.stays else None,
             termination_message_policy="FallbackToLogsOnError",
         )
+
+    def _variables(self) -> list[EnvVarArgs]:
+        address = ObjectFieldSelectorArgs(field_path="status.podIP")
+        own = [EnvVarArgs(name=self.address, value_from=EnvVarSourceArgs(field_ref=address))] if self.address else []
+        return [*own, *(EnvVarArgs(name=key, value=value) for key, value in sorted(self.environment.items()))]
 
     def _mounts(self) -> list[VolumeMountArgs]:
         written = {_SCRATCH: "/tmp", **self.writes}  # noqa: S108 a volume of the pod's own

@@ -1,3 +1,6 @@
 """Capability ``orchestrator``: what keeps the state of running tasks."""
 
-PLATFORMS = {"local": "components.orchestrator.local:LocalOrchestrator"}
+PLATFORMS = {
+    "kubernetes": "components.orchestrator.kubernetes:KubernetesOrchestrator",
+    "local": "components.orchestrator.local:LocalOrchestrator",
+}
