@@ -1,0 +1,3 @@
+"""Capability ``backup``: what is kept beside the databases' own backups, and how one comes back from it."""
+
+PLATFORMS = {"aws": "components.backup.aws:AwsBackup"}
