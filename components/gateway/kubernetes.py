@@ -76,7 +76,8 @@ class KubernetesGatewayArgs(TypedDict):
     ``gateway_account``, ``worker_account``: ServiceAccounts of the namespace. ``provision_account``: the Job's, in
     ``provision_namespace``, whose part is ``provision_part``: where Secrets of the database's operator can be mounted,
     ``administrator`` (user name and password) and ``authority`` (``ca.crt``). ``database_ca``: PEM of the authority
-    that answers for PostgreSQL; without it the Job copies the operator's.
+    that answers for PostgreSQL; without it the Job copies the operator's. ``orchestrator_namespace``,
+    ``orchestrator_secret``: where the Job puts what Temporal's role signs in with, where there is Temporal.
 
     ``gateway_class``, ``certificate_issuer``: of the Gateway API and of cert-manager (a ClusterIssuer); neither where
     a cloud's own load balancer leads to the Service. ``replicas``: otherwise the ``size``'s. ``revision``: another one
@@ -107,6 +108,8 @@ class KubernetesGatewayArgs(TypedDict):
     administrator: NotRequired[str]
     authority: NotRequired[str]
     database_ca: NotRequired[Input[str]]
+    orchestrator_namespace: NotRequired[Input[str]]
+    orchestrator_secret: NotRequired[str]
     gateway_class: NotRequired[str]
     certificate_issuer: NotRequired[str]
     replicas: NotRequired[int]
@@ -171,10 +174,15 @@ class KubernetesGateway(Gateway):
         pods = self._workload("provision", args["provision_namespace"], args["provision_part"])
         runtime = self._create_published(pods, "provision-")
         administrator, authority = args.get("administrator"), args.get("authority")
-        own = {
+        own: dict[str, Input[str]] = {
             "LOOMSTEAD_SECRET": Output.format("{0}/{1}", args["namespace"], args["secrets"]),
             "LOOMSTEAD_SECRET_STORE": args["store"],
         }
+        writers = [self._create_writer("writer", args["namespace"], args["secrets"])]
+        if "orchestrator_secret" in args:
+            place, secret = args["orchestrator_namespace"], args["orchestrator_secret"]
+            own["LOOMSTEAD_ORCHESTRATOR_SECRET"] = Output.format("{0}/{1}", place, secret)
+            writers.append(self._create_writer("orchestrator-writer", place, secret))
         template = pods.template(
             Pod(
                 containers=[runtime.provision(_PROVISION, own, administrator=administrator is not None)],
@@ -190,33 +198,22 @@ class KubernetesGateway(Gateway):
             spec=JobSpecArgs(
                 template=template, backoff_limit=6, active_deadline_seconds=_PROVISION_SECONDS, completions=1
             ),
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[self._create_writer(), *args["after"]], delete_before_replace=True
-            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*writers, *args["after"]], delete_before_replace=True),
         )
 
-    def _create_writer(self) -> RoleBinding:
-        """Who may read and write the one Secret, and no other: what a patch makes is held to its name too."""
-        args, pods = self._args, self._workload("provision")
-        role = Role(
-            f"{self._name}-writer",
-            metadata=pods.metadata(),
-            rules=[
-                PolicyRuleArgs(
-                    api_groups=[""],
-                    resources=["secrets"],
-                    resource_names=[args["secrets"]],
-                    verbs=["get", "create", "patch"],
-                )
-            ],
-            opts=self._child,
+    def _create_writer(self, name: str, namespace: Input[str], secret: str) -> RoleBinding:
+        """The Job may read and write the one Secret, and no other: what a patch makes is held to its name too."""
+        args, pods = self._args, self._workload("provision", namespace)
+        rule = PolicyRuleArgs(
+            api_groups=[""], resources=["secrets"], resource_names=[secret], verbs=["get", "create", "patch"]
         )
+        role = Role(f"{self._name}-{name}", metadata=pods.metadata(), rules=[rule], opts=self._child)
         subject = SubjectArgs(
             kind="ServiceAccount", name=args["provision_account"], namespace=args["provision_namespace"]
         )
         named = role.metadata.name.apply(str)
         return RoleBinding(
-            f"{self._name}-writer-bound",
+            f"{self._name}-{name}-bound",
             metadata=pods.metadata(),
             role_ref=RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=named),
             subjects=[subject],
@@ -328,6 +325,8 @@ def _checked(args: KubernetesGatewayArgs) -> _Size:
         raise Refused(f"gateway: no store {args['store']!r}; stores are {', '.join(STORES)}")
     if ("gateway_class" in args) != ("certificate_issuer" in args):
         raise Refused("gateway: a gateway_class needs a certificate_issuer, and the other way round: TLS ends there")
+    if ("orchestrator_secret" in args) != ("orchestrator_namespace" in args):
+        raise Refused("gateway: an orchestrator_secret needs an orchestrator_namespace, and the other way round")
     if ("database_ca" in args) == ("authority" in args):
         raise Refused("gateway: give either database_ca or authority, by which PostgreSQL's name is answered for")
     return size

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 
 from pulumi import Input
 from pulumi_kubernetes.core.v1 import (
+    ConfigMapProjectionArgs,
     ConfigMapVolumeSourceArgs,
+    DownwardAPIProjectionArgs,
+    DownwardAPIVolumeFileArgs,
     KeyToPathArgs,
+    ObjectFieldSelectorArgs,
     ProjectedVolumeSourceArgs,
     SecretProjectionArgs,
     SecretVolumeSourceArgs,
@@ -35,12 +39,14 @@ _FOLDERS = {
     "credentials": f"{_RUN}/credentials",
     "identity": f"{_RUN}/identity",
     "administrator": f"{_RUN}/administrator",
+    "account": f"{_RUN}/account",
     "socket": f"{_RUN}/translator",
     "checkpoints": "/var/lib/loomstead/checkpoints",
 }
 _SOCKET = f"{_FOLDERS['socket']}/socket"
 _TOKEN_SECONDS = 600
 """The shortest life that a projected token has; the kubelet renews it in time."""
+_ACCOUNT_SECONDS = 3600
 _PUBLISHED = ("manifest", "manifest-key")
 _CONNECTS = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
 
@@ -67,6 +73,7 @@ class RuntimePods:
         own = {
             "LOOMSTEAD_LISTEN": f"0.0.0.0:{HTTP}",
             "LOOMSTEAD_DATABASE_CA": f"{_FOLDERS['database-ca']}/{DATABASE_CA}",
+            "LOOMSTEAD_SERVICE_ACCOUNT": _FOLDERS["account"],
             **({"LOOMSTEAD_TRANSLATOR": _SOCKET} if translator else {}),
         }
         return Container(
@@ -75,7 +82,7 @@ class RuntimePods:
             needs=needs,
             command=[PYTHON, "-m", "runtime.gateway"],
             environment={**self._environment(), **own},
-            mounts=_mounted(*_PUBLISHED, "database-ca", "secrets", *(["socket"] if translator else [])),
+            mounts=_mounted(*_PUBLISHED, "database-ca", "secrets", "account", *(["socket"] if translator else [])),
             writes=_mounted("checkpoints"),
             ports={"http": HTTP},
             starts=probe("/healthz", port=HTTP, failures=60, seconds=2),
@@ -131,7 +138,7 @@ class RuntimePods:
         secrets = _projected("secrets", self._secret(*_GATEWAY_SECRETS), self._secret(_ROTATED, *self._keys, lent=True))
         checkpoints = folder("checkpoints", "1Gi")
         beside = [self._credentials_volume(), folder("socket", "1Mi", "Memory")] if translator else []
-        return [*self.published_volumes(), self._ca_volume(), secrets, checkpoints, *beside]
+        return [*self.published_volumes(), self._ca_volume(), secrets, _account_volume(), checkpoints, *beside]
 
     def worker_volumes(self) -> list[VolumeArgs]:
         token = ServiceAccountTokenProjectionArgs(path="token", audience=self.issuer, expiration_seconds=_TOKEN_SECONDS)
@@ -204,6 +211,22 @@ def _config_volume(name: str, config: Input[str]) -> VolumeArgs:
 def _secret_volume(name: str, secret: str, key: str, path: str) -> VolumeArgs:
     items = [KeyToPathArgs(key=key, path=path)]
     return VolumeArgs(name=name, secret=SecretVolumeSourceArgs(secret_name=secret, items=items, default_mode=READABLE))
+
+
+def _account_volume() -> VolumeArgs:
+    """What the API server is asked with for the keys of its tokens: mounted by name, so that the translator beside the
+    gateway has none of it."""
+    token = ServiceAccountTokenProjectionArgs(path="token", expiration_seconds=_ACCOUNT_SECONDS)
+    authority = ConfigMapProjectionArgs(name="kube-root-ca.crt", items=[KeyToPathArgs(key="ca.crt", path="ca.crt")])
+    own = DownwardAPIVolumeFileArgs(
+        path="namespace", field_ref=ObjectFieldSelectorArgs(field_path="metadata.namespace")
+    )
+    return _projected(
+        "account",
+        VolumeProjectionArgs(service_account_token=token),
+        VolumeProjectionArgs(config_map=authority),
+        VolumeProjectionArgs(downward_api=DownwardAPIProjectionArgs(items=[own])),
+    )
 
 
 def _projected(name: str, *sources: VolumeProjectionArgs) -> VolumeArgs:

@@ -38,12 +38,21 @@ ARGS: KubernetesGatewayArgs = {
     "provision_part": Part.PRIMARY,
     "administrator": "primary-superuser",
     "authority": "primary-ca",
+    "orchestrator_namespace": namespace(Part.ORCHESTRATOR),
+    "orchestrator_secret": "temporal",
     "gateway_class": "cilium",
     "certificate_issuer": "corp-ca",
     "revision": "1",
     "after": [],
 }
-ONPREM_ALONE = ("administrator", "authority", "gateway_class", "certificate_issuer")
+ONPREM_ALONE = (
+    "orchestrator_namespace",
+    "orchestrator_secret",
+    "administrator",
+    "authority",
+    "gateway_class",
+    "certificate_issuer",
+)
 IN_CLOUD: KubernetesGatewayArgs = {
     **{key: value for key, value in ARGS.items() if key not in ONPREM_ALONE},
     "database_ca": "-----BEGIN CERTIFICATE-----",
@@ -179,6 +188,7 @@ def test_the_processes_are_told_what_the_contract_says(graph: Graph) -> None:
     job = variables(container(graph, "provision"))
     assert job["LOOMSTEAD_SECRET"] == "fenced-runtime/secrets"
     assert job["LOOMSTEAD_SECRET_STORE"] == "kubernetes"
+    assert job["LOOMSTEAD_ORCHESTRATOR_SECRET"] == "fenced-orchestrator/temporal"
     assert job["LOOMSTEAD_ADMINISTRATOR"] == "/var/run/loomstead/administrator"
 
 
@@ -206,6 +216,21 @@ def test_the_gateway_gets_the_secrets_it_reads_and_no_other(graph: Graph) -> Non
     assert not always.get("optional")
     assert {each["key"] for each in lent["items"]} == {"issuer.previous.jwk", "upstream.mistral.key"}
     assert lent["optional"] is True
+
+
+def test_the_gateway_alone_asks_the_api_server_for_its_keys() -> None:
+    cloud = gateway(IN_CLOUD)
+    spec = cloud.named("fabric-runtime-gateway").properties["spec"]["template"]["spec"]
+    assert spec["automountServiceAccountToken"] is False, "it would be the translator's too"
+    assert "account" in mounted(cloud, "gateway")
+    assert "account" not in mounted(cloud, "gateway", "initContainers")
+    assert variables(container(cloud, "gateway"))["LOOMSTEAD_SERVICE_ACCOUNT"] == "/var/run/loomstead/account"
+    paths = [
+        each.get("serviceAccountToken", {}).get("path")
+        or (each.get("configMap") or each.get("downwardAPI"))["items"][0]["path"]
+        for each in volumes(cloud, "gateway")["account"]["projected"]["sources"]
+    ]
+    assert paths == ["token", "ca.crt", "namespace"]
 
 
 def test_the_translator_stands_beside_the_gateway_and_has_the_models_credentials_alone() -> None:
@@ -268,9 +293,17 @@ def test_arguments_that_fit_no_gateway_are_refused_before_anything_is_made(wrong
         gateway({**ARGS, **wrong})
 
 
-def test_a_route_without_who_signs_its_certificate_is_refused() -> None:
-    args: Any = {key: value for key, value in ARGS.items() if key != "certificate_issuer"}
-    with pytest.raises(Refused, match="a gateway_class needs a certificate_issuer"):
+@pytest.mark.parametrize(
+    ("lacking", "reason"),
+    [
+        ("certificate_issuer", "a gateway_class needs a certificate_issuer"),
+        ("orchestrator_namespace", "an orchestrator_secret needs an orchestrator_namespace"),
+        ("authority", "either database_ca or authority"),
+    ],
+)
+def test_half_of_what_belongs_together_is_refused(lacking: str, reason: str) -> None:
+    args: Any = {key: value for key, value in ARGS.items() if key != lacking}
+    with pytest.raises(Refused, match=reason):
         gateway(args)
 
 
@@ -335,6 +368,7 @@ def test_the_job_alone_writes_the_one_secret_and_no_other(fenced: Cluster, api_s
     job = Account(api_server, "provision", namespace(Part.PRIMARY))
     assert job.writes("secrets") == 200
     assert job.writes("secrets") == 200, "again, where it is there"
+    assert job.writes("temporal", namespace(Part.ORCHESTRATOR)) == 200
     assert job.writes("others") == 403
     assert job.writes("secrets", namespace(Part.PRIMARY)) == 403
     assert job.creates("secrets") == 403, "a POST names nothing to the authoriser"
