@@ -1,3 +1,6 @@
 """Capability ``guardrails``: what the platform itself refuses, should the kit be wrong or be gone round."""
 
-PLATFORMS = {"kubernetes": "components.guardrails.kubernetes:KubernetesGuardrails"}
+PLATFORMS = {
+    "azure": "components.guardrails.azure:AzureGuardrails",
+    "kubernetes": "components.guardrails.kubernetes:KubernetesGuardrails",
+}

@@ -34,14 +34,22 @@ _ADMINISTRATORS = 3
 """People of whom two can still open an HSM's security domain when one is gone."""
 
 
-class AzureKeysArgs(TypedDict):
+class AzureKeysChosen(TypedDict):
+    """``vault``: id of an own vault, in which the keys are made. ``administrators``: object ids of an HSM's.
+    ``secrets``: where secrets lie if not in the vault, which an HSM needs."""
+
+    vault: NotRequired[str]
+    administrators: NotRequired[Sequence[str]]
+    secrets: NotRequired[str]
+
+
+class AzureKeysArgs(AzureKeysChosen):
     """``plan``: whose Boundary decides where keys may be. ``name``: of the vault or HSM, unique in its cloud.
     ``group``: name of the resource group. ``endpoints``: the subnet of private endpoints. ``zones``: ids of the private
     DNS zones of ``vault`` and ``hsm``. ``logs``: id of the workspace that is told of each use.
 
     ``public``: the signers' public JWKs, as read in the vault: Azure's management does not tell them, so a first ``up``
-    has none. ``vault``: id of an own vault, in which the keys are made. ``administrators``: object ids of an HSM's.
-    ``secrets``: where secrets lie if not in the vault, which an HSM needs.
+    has none.
     """
 
     subscription: str
@@ -53,9 +61,6 @@ class AzureKeysArgs(TypedDict):
     zones: Mapping[str, Input[str]]
     logs: Input[str]
     public: NotRequired[Mapping[str, Mapping[str, Any]]]
-    vault: NotRequired[str]
-    administrators: NotRequired[Sequence[str]]
-    secrets: NotRequired[str]
 
 
 class AzureKeys(Keys):
@@ -69,7 +74,7 @@ class AzureKeys(Keys):
     encryptor_client: Output[str]
 
     def __init__(self, name: str, args: AzureKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        store = check(args)
+        store = check(args["plan"], args["name"], args["zones"], args)
         super().__init__(name, args, opts)
         self._name, self._args, self._region = name, args, args["plan"].region
         self._child = pulumi.ResourceOptions(parent=self)
@@ -230,38 +235,27 @@ class AzureKeys(Keys):
 _ZONES = {Store.VAULT: "vault", Store.HSM: "hsm"}
 
 
-class _Asked(TypedDict):
-    """What ``check`` reads of the Args, so that it can be asked before the others are known."""
-
-    plan: Plan
-    name: str
-    zones: Collection[str]
-    vault: NotRequired[str]
-    administrators: NotRequired[Sequence[str]]
-    secrets: NotRequired[str]
-
-
-def check(args: "_Asked | AzureKeysArgs") -> Store:
-    """What holds the keys; raises ``AzureKeysError`` where it cannot be had."""
-    checked_name(args["name"])
-    store = store_for(args["plan"])
+def check(plan: Plan, name: str, zones: Collection[str], chosen: AzureKeysChosen) -> Store:
+    """What holds the keys; raises ``AzureKeysError`` where it cannot be had. ``zones``: of which names are known."""
+    checked_name(name)
+    store = store_for(plan)
     if store is Store.VAULT:
         return store
-    region = args["plan"].region
-    pair = args["plan"].catalogue.regions[region].pair
+    region = plan.region
+    pair = plan.catalogue.regions[region].pair
     why = f"Key Vault in {region} copies keys and secrets to {pair}, outside the Boundary (Z17)"
-    if "vault" in args:
+    if "vault" in chosen:
         raise AzureKeysError(
             f"{why}: no own vault there can hold the keys; take an HSM, or a region whose pair is inside"
         )
-    if _ZONES[store] not in args["zones"]:
+    if _ZONES[store] not in zones:
         raise AzureKeysError(f"{why}, and no private name of an HSM is known in this cloud: take another region")
-    if len(set(args.get("administrators", ()))) < _ADMINISTRATORS:
+    if len(set(chosen.get("administrators", ()))) < _ADMINISTRATORS:
         raise AzureKeysError(
             f"{why}, so it takes an HSM: name {_ADMINISTRATORS} administrators of it at least, or take a region whose "
             "pair is inside the Boundary"
         )
-    if not args.get("secrets"):
+    if not chosen.get("secrets"):
         raise AzureKeysError(f"{why}, and an HSM holds no secrets: say in secrets where they lie instead")
     return store
 

@@ -14,9 +14,11 @@ _NOWHERE = (
     "azure-native:authorization:*",
     "azure-native:dns:*",
     "azure-native:managedidentity:*",
+    "azure-native:monitor:PrivateLinkScope*",
     "azure-native:privatedns:*",
 )
-"""Names, roles and identities: no content, and the whole service is global."""
+"""Names, roles, identities and lists of what a private address leads to: no content, and the whole service is global.
+"""
 _EDGE = (
     "azure-native:cdn:*",
     "azure-native:communication:*",

@@ -181,7 +181,9 @@ def test_outputs_are_names_and_addresses_of_keys(graph: Graph) -> None:
         "manifest_key": "keys-manifest-keyUriWithVersion",
         "generation": 1,
         "encryption": "https://made.vault.azure.net/keys/encryption",
+        "versioned": "keys-encryption-keyUriWithVersion",
         "encryptor": "keys-encryptor-id",
+        "encryptor_client": "keys-encryptor-clientId",
     }
 
 

@@ -1,0 +1,3 @@
+"""Capability ``observability``: where a fabric's logs, traces and metrics are kept, and what raises an alarm."""
+
+PLATFORMS = {"azure": "components.observability.azure:AzureObservability"}
