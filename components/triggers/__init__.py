@@ -1,0 +1,3 @@
+"""Capability ``triggers``: what starts tasks beside the gateway's signed webhook."""
+
+PLATFORMS = {"aws": "components.triggers.aws:AwsTriggers"}
