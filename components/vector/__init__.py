@@ -1,3 +1,3 @@
 """Capability ``vector``: where embeddings are kept."""
 
-PLATFORMS = {"local": "components.vector.local:LocalVector"}
+PLATFORMS = {"aws": "components.vector.aws:AwsVector", "local": "components.vector.local:LocalVector"}
