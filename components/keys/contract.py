@@ -7,11 +7,11 @@ import pulumi
 
 
 class Keys(pulumi.ComponentResource):
-    """``secrets``: where the secrets of docs/contract.md §7 lie: a folder, or what their names in a store begin with.
-    ``public``: public JWK of manifest, issuer, worker, operator.
+    """``secrets``: where the secrets of docs/contract.md §7 lie: a folder, what their names in a store begin with, or
+    the name of a Secret. ``public``: public JWK of manifest and operator, and of the others whose key Pulumi makes.
 
-    ``manifest_key``: what verifies the Manifest: a file, or a key's id. ``generation``: counted up when lost secrets
-    were made anew; an input for what must learn of new ones.
+    ``manifest_key``: what verifies the Manifest: a file, a key's id, or the key itself as JSON. ``generation``: counted
+    up when lost secrets were made anew; an input for what must learn of new ones.
     """
 
     secrets: pulumi.Output[str]

@@ -5,10 +5,10 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from joserfc.jwk import ECKey
@@ -50,6 +50,12 @@ class LocalKeysArgs(TypedDict):
     home: Input[str]
 
 
+class SecretFilesArgs(LocalKeysArgs):
+    """``signers``: only these keys; otherwise all that a fabric on this machine has."""
+
+    signers: NotRequired[Sequence[str]]
+
+
 class SecretFiles(Resource, module="local", name="SecretFiles"):
     """``files``: which are there with the right mode, as seen last."""
 
@@ -58,7 +64,7 @@ class SecretFiles(Resource, module="local", name="SecretFiles"):
     manifest_key: pulumi.Output[str]
     generation: pulumi.Output[int]
 
-    def __init__(self, name: str, args: LocalKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: SecretFilesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         outputs = dict.fromkeys(("secrets", "public", "manifest_key", "generation", "files"))
         super().__init__(SecretFilesProvider(), name, {**args, **outputs}, opts)
 
@@ -67,17 +73,17 @@ class SecretFilesProvider(LocalProvider):
     """Files that are there are kept; missing ones are made."""
 
     def healthy(self, wanted: dict[str, Any], seen: dict[str, Any]) -> bool:
-        return present(_folder(wanted)) == sorted([*MAKERS, MANIFEST_KEY])
+        return present(_folder(wanted)) == sorted([*_makers(wanted), MANIFEST_KEY])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        make(_folder(props))
+        make(_folder(props), _makers(props))
         return CreateResult(f"{Path(props['home']).name}/secrets", _outputs(props, generation=1))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         return ReadResult(id_, {**props, "files": present(_folder(props))})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        fresh = make(_folder(_news))
+        fresh = make(_folder(_news), _makers(_news))
         return UpdateResult(_outputs(_news, _olds["generation"] + fresh))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
@@ -87,7 +93,7 @@ class SecretFilesProvider(LocalProvider):
 class LocalKeys(Keys):
     def __init__(self, name: str, args: LocalKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
-        files = SecretFiles(f"{name}-files", args, pulumi.ResourceOptions(parent=self))
+        files = SecretFiles(f"{name}-files", {"home": args["home"]}, pulumi.ResourceOptions(parent=self))
         self.secrets, self.public = files.secrets, files.public
         self.manifest_key, self.generation = files.manifest_key, files.generation
         self.register_outputs({"secrets": self.secrets, "manifest_key": self.manifest_key})
@@ -100,14 +106,14 @@ def present(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.stat().st_mode & 0o077)
 
 
-def make(folder: Path) -> bool:
-    """Make what is missing in ``folder`` and close it to others; says whether any secret is new."""
+def make(folder: Path, makers: Mapping[str, Callable[[], str]] = MAKERS) -> bool:
+    """Make what is missing of ``makers`` in ``folder`` and close it to others; says whether any secret is new."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    missing = [name for name in MAKERS if not (folder / name).exists()]
+    missing = [name for name in makers if not (folder / name).exists()]
     for name in missing:
-        _write(folder / name, MAKERS[name]())
-    for name in MAKERS:
+        _write(folder / name, makers[name]())
+    for name in makers:
         (folder / name).chmod(0o600)
     _write(folder / MANIFEST_KEY, json.dumps(_public(folder, "manifest")))
     return bool(missing)
@@ -116,13 +122,21 @@ def make(folder: Path) -> bool:
 def _outputs(props: dict[str, Any], generation: int) -> dict[str, Any]:
     folder = _folder(props)
     return {
-        "home": props["home"],
+        **{key: props[key] for key in ("home", "signers") if key in props},
         "secrets": str(folder),
-        "public": {name: _public(folder, name) for name in SIGNERS},
+        "public": {name: _public(folder, name) for name in _signers(props)},
         "manifest_key": str(folder / MANIFEST_KEY),
         "generation": generation,
         "files": present(folder),
     }
+
+
+def _makers(props: dict[str, Any]) -> Mapping[str, Callable[[], str]]:
+    return {f"{name}.jwk": _jwk for name in _signers(props)} if props.get("signers") else MAKERS
+
+
+def _signers(props: dict[str, Any]) -> Iterable[str]:
+    return props.get("signers") or SIGNERS
 
 
 def _public(folder: Path, name: str) -> dict[str, Any]:
