@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,8 +11,9 @@ from scripts.cli.output import console, print_json, print_table
 from scripts.command import StepFailed
 from scripts.engine import Engine, ensure_engine
 from scripts.kubernetes import ensure_kubernetes
+from scripts.kubernetes.definitions import ensure_definitions
 from scripts.progress import progress
-from scripts.rehearsal.cycle import Rehearsal, counted, rehearse
+from scripts.rehearsal.cycle import Kubernetes, Rehearsal, counted, rehearse
 from scripts.rehearsal.shipped import needs_kubernetes, plan_of, shipped
 
 
@@ -30,7 +30,8 @@ def rehearse_command(
     seen = {}
     with progress() as report:
         engine = ensure_engine(report)
-        kubernetes = ensure_kubernetes(report) if any(map(needs_kubernetes, names)) else None
+        needed = any(map(needs_kubernetes, names))
+        kubernetes = Kubernetes(ensure_kubernetes(report), ensure_definitions(report)) if needed else None
     for name in names:
         seen[name] = rehearsed(name, engine, kubernetes)
         if not as_json:
@@ -43,7 +44,7 @@ def rehearse_command(
         raise typer.Exit(1)
 
 
-def rehearsed(name: str, engine: Engine, kubernetes: Path | None) -> Rehearsal:
+def rehearsed(name: str, engine: Engine, kubernetes: Kubernetes | None) -> Rehearsal:
     """Raises ``CommandError`` where the engine cannot be made to work at all."""
     try:
         with plan_of(name, kubernetes) as plan:

@@ -65,6 +65,12 @@ SOURCES = (
         "h1:nPKQL9iKsPpoyq7BftlBzJiQzb2LdKHiqBIEG6ju3bk=",
         ["config/crd/bases/keda.sh_*.yaml"],
     ),
+    Source(
+        "github.com/cilium/cilium",
+        "v1.19.0",
+        "h1:hfPhb9TcoG3fRMA1/ExBFihEX1NpEWcUaV1jXJTkQVo=",
+        ["pkg/k8s/apis/cilium.io/client/crds/v2/ciliumnetworkpolicies.yaml"],
+    ),
 )
 
 

@@ -30,7 +30,8 @@ class Problem:
 
 
 def mistakes(shape: Shape, inputs: Mapping[str, Any]) -> list[Problem]:
-    return _object(inputs, shape.inputs, shape.required, "")
+    known = {**dict.fromkeys(inputs, Any), **shape.inputs} if shape.open else shape.inputs
+    return _object(inputs, known, shape.required, "")
 
 
 def _object(value: Mapping[str, Any], known: Mapping[str, Any], needed: frozenset[str], path: str) -> list[Problem]:

@@ -5,12 +5,14 @@ recorder: ``Cluster.unknown`` lists them.
 """
 
 import json
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from kubernetes import config
-from kubernetes.client import ApiClient, ApiException
+from kubernetes.client import ApiClient, ApiException, CoreV1Api
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError
 from urllib3.exceptions import HTTPError
@@ -18,8 +20,8 @@ from urllib3.exceptions import HTTPError
 from scripts.rehearsal.wire import Properties, revealed
 
 _MANAGER = "pulumi"
-_GONE = 404
-_INVALID = 422
+_SERVED_SECONDS = 30
+_ASK_AGAIN_SECONDS = 0.1
 
 
 class Refused(ValueError):
@@ -27,19 +29,37 @@ class Refused(ValueError):
 
 
 class Cluster:
-    """``unknown``: kinds that were asked for and that the server does not have."""
+    """``definitions``: of custom resources. ``unknown``: kinds that were asked for and that nobody has defined."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, definitions: Iterable[Mapping[str, Any]]) -> None:
         self._api: ApiClient = config.new_client_from_config(config_file=str(kubeconfig))
         self._client = DynamicClient(self._api)
+        self._definitions = {(each["spec"]["group"], each["spec"]["names"]["kind"]): each for each in definitions}
+        self._learning = threading.Lock()
         self.unknown: set[str] = set()
 
     def knows(self, inputs: Mapping[str, Any]) -> bool:
-        """Whether the object is one for the server."""
+        """Whether the object is one for the server, which learns of a custom resource when it is asked for."""
+        version, kind = str(inputs.get("apiVersion")), str(inputs.get("kind"))
+        with self._learning:
+            if self._kind(inputs) is None and (definition := self._definitions.get((version.partition("/")[0], kind))):
+                self._define(definition)
         if self._kind(inputs) is None:
-            self.unknown.add(f"{inputs.get('apiVersion', 'no apiVersion')} {inputs.get('kind', 'no kind')}")
+            self.unknown.add(f"{version} {kind}")
             return False
         return True
+
+    def _define(self, definition: Mapping[str, Any]) -> None:
+        """Raises ``Refused``."""
+        name = definition["metadata"]["name"]
+        self.apply(name, definition)
+        kinds = self._client.resources.get(api_version=definition["apiVersion"], kind=definition["kind"])
+        until = time.monotonic() + _SERVED_SECONDS
+        while not _established(kinds.get(name=name).to_dict()):
+            if time.monotonic() > until:
+                raise Refused(f"the API server does not serve {name} after {_SERVED_SECONDS} s")
+            time.sleep(_ASK_AGAIN_SECONDS)
+        self._client.resources.invalidate_cache()
 
     def apply(self, name: str, inputs: Mapping[str, Any], *, dry_run: bool = False) -> Properties:
         """The object as the server keeps it; raises ``Refused``."""
@@ -83,11 +103,8 @@ class Cluster:
             if left is None:
                 return
             if inputs["kind"] == "Namespace":
-                self._api.call_api(
-                    "PUT",
-                    f"{self._api.configuration.host}/api/v1/namespaces/{name}/finalize",
-                    header_params={"Content-Type": "application/json", "Accept": "application/json"},
-                    body={"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {}},
+                CoreV1Api(self._api).replace_namespace_finalize(
+                    name, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {}}
                 )
             else:
                 patch = {"metadata": {"finalizers": None}}
@@ -113,6 +130,11 @@ class Cluster:
             return self._client.resources.get(api_version=version, kind=kind)
         except ResourceNotFoundError:
             return None
+
+
+def _established(definition: Mapping[str, Any]) -> bool:
+    conditions = definition.get("status", {}).get("conditions") or []
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
 
 
 def _namespace(inputs: Mapping[str, Any]) -> str | None:

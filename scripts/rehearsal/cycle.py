@@ -3,7 +3,7 @@
 import signal
 import tempfile
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +21,14 @@ _QUIET_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
+class Kubernetes:
+    """Folders: of the API server's programs, and of the definitions of custom resources."""
+
+    programs: Path
+    definitions: Path
+
+
+@dataclass(frozen=True)
 class Plan:
     """``project``: a folder with ``Pulumi.yaml``; ``stack``: the name of its stack. ``change``: what the configuration
     becomes half-way, over ``config``.
@@ -31,8 +39,8 @@ class Plan:
 
     ``control``: what the cloud answers and what is there already. ``canaries``: secrets of the program, which must be
     in no file that the engine or the cloud writes; nor may those that the cloud draws. ``signing``: AWS's KMS is there
-    for the program too. ``cluster``: folder of the API server's programs: objects of Kubernetes go to a real one.
-    ``environment``: of the program.
+    for the program too. ``cluster``: with which objects of Kubernetes go to a real API server. ``environment``: of the
+    program.
     """
 
     project: Path
@@ -46,7 +54,7 @@ class Plan:
     control: Control = field(default_factory=Control)
     canaries: tuple[str, ...] = ()
     signing: bool = False
-    cluster: Path | None = None
+    cluster: Kubernetes | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -110,10 +118,12 @@ def _real(plan: Plan) -> Generator[tuple[Real, Mapping[str, str]]]:
 
             signer = stack.enter_context(kms())
         if plan.cluster:
+            from scripts.kubernetes.definitions import definitions  # noqa: PLC0415
             from scripts.kubernetes.server import api_server  # noqa: PLC0415
             from scripts.rehearsal.cluster import Cluster  # noqa: PLC0415  so does Kubernetes' client
 
-            objects = Cluster(stack.enter_context(api_server(plan.cluster)).kubeconfig)
+            server = stack.enter_context(api_server(plan.cluster.programs))
+            objects = Cluster(server.kubeconfig, definitions(plan.cluster.definitions))
         yield Real(signer, objects), signer.environment if signer else {}
 
 
@@ -195,23 +205,28 @@ class _Cycle:
         self._undecided = tuple(sorted({f"{line['urn']} {name}" for line in told for name in line["undecided"]}))
 
     def _destroy(self) -> None:
+        """A deletion fails among what is not protected, where there is such; then protection holds, and then ends."""
         there = self._stack.resources()
         self._kept = tuple(resource.urn for resource in there if resource.kept and resource.id)
-        if any(resource.protect for resource in there):
+        removed = [one for one in there if one.id and not one.kept and not one.token.startswith("pulumi:")]
+        free = [one.urn for one in removed if not one.protect]
+        self._fail_to_delete(free)
+        if guarded := [one.urn for one in there if one.protect]:
             if self._run("destroy, protected", "destroy").ok:
                 self._fail("destroy: it went through although resources are protected")
+            left = {resource.urn for resource in self._stack.resources()}
+            self._problems += [f"destroy: {urn} is protected and went" for urn in guarded if urn not in left]
             self._stack.unprotect()
-        deleted = [  # a refused destroy has removed what was not protected
-            found.urn
-            for found in self._stack.resources()
-            if found.id and not found.kept and not found.token.startswith("pulumi:")
-        ]
-        for urn in [*(urn for urn in deleted if self._plan.breaks in urn), *deleted][:1]:
-            self._breaks("destroy, a deletion fails", "destroy", Op.DELETE, urn)
+        if not free:
+            self._fail_to_delete([one.urn for one in removed])
         self._works("destroy, resumed", "destroy")
         left = [resource.urn for resource in self._stack.resources() if resource.id]
         self._problems += [f"destroy: {urn} is left in the state" for urn in left]
         self._find_orphans("destroy")
+
+    def _fail_to_delete(self, urns: Sequence[str]) -> None:
+        for urn in [*(urn for urn in urns if self._plan.breaks in urn), *urns][:1]:
+            self._breaks("destroy, a deletion fails", "destroy", Op.DELETE, urn)
 
     def _find_orphans(self, step: str) -> None:
         """What the cloud has and no state knows of: nobody would ever delete it."""

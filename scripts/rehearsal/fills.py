@@ -72,6 +72,21 @@ def _assigned(_: Made, inputs: Mapping[str, Any], __: Find) -> Properties:
     return {"identity": {**identity, "userAssignedIdentities": {one: {} for one in given}}} if given else {}
 
 
+def _store(zone: str, key: str) -> Callable[[Made, Mapping[str, Any], Find], Properties]:
+    """Where a vault or an HSM answers."""
+
+    def fill(made: Made, inputs: Mapping[str, Any], _: Find) -> Properties:
+        named = inputs.get("vaultName") or inputs.get("name") or made.name
+        return {"properties": {**(inputs.get("properties") or {}), key: f"https://{named}.{zone}/"}}
+
+    return fill
+
+
+def _key(made: Made, inputs: Mapping[str, Any], _: Find) -> Properties:
+    uri = f"https://{inputs.get('vaultName')}.vault.azure.net/keys/{inputs.get('keyName') or made.name}"
+    return {"keyUri": uri, "keyUriWithVersion": f"{uri}/{made.digest[:32]}"}
+
+
 def _sql(made: Made, _: Mapping[str, Any], __: Find) -> Properties:
     named = f"{made.digest[:12]}.{made.digest[12:24]}.{made.place.region}.sql.goog."
     return {
@@ -93,5 +108,8 @@ _FILLS: Mapping[str, Callable[[Made, Mapping[str, Any], Find], Properties]] = {
     "azure-native:dbforpostgresql:Server": _assigned,
     "azure-native:cognitiveservices:Account": _assigned,
     "azure-native:storage:StorageAccount": _assigned,
+    "azure-native:keyvault:Vault": _store("vault.azure.net", "vaultUri"),
+    "azure-native:keyvault:Key": _key,
+    "azure-native:keyvault:ManagedHsm": _store("managedhsm.azure.net", "hsmUri"),
     "gcp:sql/databaseInstance:DatabaseInstance": _sql,
 }

@@ -63,6 +63,7 @@ _PLACES = {"region", "location", "zone", "availabilityZone", "availabilityZones"
 
 
 def _inside(place: str, region: str) -> bool:
-    """The region itself, one of its zones (``eu-central-1a``, ``europe-west3-a``), or everywhere."""
+    """The region itself, one of its zones (``eu-central-1a``, ``europe-west3-a``), everywhere, or none said, which is
+    what the SDK makes of an Azure server's zone."""
     place, region = (re.sub(r"\s", "", name).lower() for name in (place, region))
-    return place in (region, "global") or re.fullmatch(rf"{re.escape(region)}-?[a-z]", place) is not None
+    return place in (region, "global", "") or re.fullmatch(rf"{re.escape(region)}-?[a-z]", place) is not None

@@ -7,6 +7,7 @@ what a program left out.
 
 import importlib
 import inspect
+import re
 import sys
 import threading
 import warnings
@@ -29,17 +30,32 @@ _LOADING = threading.RLock()
 
 @dataclass(frozen=True)
 class Shape:
-    """Names as on the wire (camelCase); types are Python's. ``filled``: the outputs that the cloud always gives."""
+    """Names as on the wire (camelCase); types are Python's. ``filled``: the outputs that the cloud always gives.
+    ``open``: further inputs are no mistake."""
 
     inputs: Mapping[str, Any]
     required: frozenset[str]
     outputs: Mapping[str, Any]
     filled: Mapping[str, Any]
+    open: bool = False
+
+
+_CUSTOM = re.compile(r"kubernetes:[a-z0-9-]+(\.[a-z0-9-]+)+/v\w+:[A-Z]\w*")
+_OF_A_CUSTOM_RESOURCE = Shape(
+    inputs={"apiVersion": str, "kind": str, "metadata": Any},
+    required=frozenset({"apiVersion", "kind", "metadata"}),
+    outputs={},
+    filled={},
+    open=True,
+)
+"""Of it the SDK knows this much alone; the API server knows the rest, where it has the definition."""
 
 
 @cache
 def shape(token: str) -> Shape:
     """Raises ``UnknownType``."""
+    if _CUSTOM.fullmatch(token) and token not in _classes("kubernetes"):
+        return _OF_A_CUSTOM_RESOURCE
     resource = _resource_class(token)
     arguments = _arguments(resource)
     return Shape(

@@ -14,7 +14,7 @@ from components.naming import REPOSITORY
 from components.spec import CONFIG_KEY, FabricSpec, Platform
 from scripts.rehearsal.answers import DRAWN
 from scripts.rehearsal.cloud import Control
-from scripts.rehearsal.cycle import Plan
+from scripts.rehearsal.cycle import Kubernetes, Plan
 from scripts.rehearsal.references import pointing
 
 STACKS = REPOSITORY / "stacks"
@@ -41,9 +41,8 @@ def needs_kubernetes(stack: str) -> bool:
 
 
 @contextmanager
-def plan_of(stack: str, kubernetes: Path | None) -> Generator[Plan]:
-    """``kubernetes``: folder of the API server's programs, for a stack whose platform is Kubernetes; raises
-    ``SpecError`` for a wrong stack file."""
+def plan_of(stack: str, kubernetes: Kubernetes | None) -> Generator[Plan]:
+    """``kubernetes``: for a stack whose platform that is. Raises ``SpecError`` for a wrong stack file."""
     spec = load_spec(_file(stack))
     config = yaml.safe_load(_file(stack).read_text())["config"]
     killed, breaks = _MOMENTS[spec.platform]
