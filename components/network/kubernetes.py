@@ -7,7 +7,7 @@ enforces this is the cluster's network plugin: one that knows no NetworkPolicy (
 import re
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_network
-from typing import NamedTuple, TypedDict
+from typing import Final, NamedTuple, NotRequired, TypedDict
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -24,7 +24,16 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from components.infrastructure import Refused
-from components.kubernetes.parts import HTTP, PART_LABEL, POSTGRES, STACK_LABEL, TEMPORAL, VLLM, Part
+from components.kubernetes.parts import (
+    HTTP,
+    PART_LABEL,
+    POSTGRES,
+    STACK_LABEL,
+    TEMPORAL,
+    TEMPORAL_SERVICES,
+    VLLM,
+    Part,
+)
 from components.network.contract import Network
 from components.network.exits import Exit
 
@@ -56,10 +65,17 @@ REACHES = (
     Reach(Part.TOOLS, Part.RUNTIME, HTTP),
     Reach(Part.TOOLS, Part.REPLICA, POSTGRES),
     Reach(Part.ORCHESTRATOR, Part.PRIMARY, POSTGRES),
+    *(Reach(Part.ORCHESTRATOR, Part.ORCHESTRATOR, port) for ports in TEMPORAL_SERVICES.values() for port in ports),
     Reach(Part.PRIMARY, Part.PRIMARY, POSTGRES),
     Reach(Part.REPLICA, Part.PRIMARY, POSTGRES),
 )
 """Who reaches whom; all else is denied. Of the database the tools reach the replica, which follows the primary."""
+
+
+CILIUM: Final = "cilium"
+"""As ``entry``: Cilium's own Gateway, which is no pod of any namespace."""
+_CALLS_SERVER = (Part.RUNTIME, Part.PRIMARY, Part.REPLICA)
+"""For the keys of its tokens, and for the databases' operator, whose instances keep their state there."""
 
 
 class ExitRefused(Refused):
@@ -71,6 +87,10 @@ class KubernetesNetworkArgs(TypedDict):
 
     ``exits``: what the runtime may call outside. ``addresses``: CIDRs of those hosts; without ``cilium``, which alone
     knows names, every one of them needs its own.
+
+    ``callers``: CIDRs that call the gateway themselves, as a cloud's load balancer does. ``entry``: namespace of the
+    Gateway's data plane, which calls it for others, or ``CILIUM``. ``server``: the API server, which Cilium knows by
+    itself. ``bucket``: where the models' weights lie.
     """
 
     stack: str
@@ -78,6 +98,10 @@ class KubernetesNetworkArgs(TypedDict):
     exits: Sequence[Exit]
     addresses: Mapping[str, Sequence[str]]
     cilium: bool
+    callers: NotRequired[Sequence[str]]
+    entry: NotRequired[str]
+    server: NotRequired[Exit]
+    bucket: NotRequired[Exit]
 
 
 class KubernetesNetwork(Network):
@@ -91,7 +115,8 @@ class KubernetesNetwork(Network):
         super().__init__(name, args, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        self._blocks, self._names = _sorted_out(args)
+        self._exits = _exits(args)
+        self._blocks, self._names = _sorted_out(self._exits, args)
         parts = [part for part in Part if part is not Part.MODELS or args["hosted"]]
         self._reaches = [reach for reach in REACHES if {reach.source, reach.target} <= set(parts)]
         namespaces = {part: self._create_part(part) for part in parts}
@@ -147,7 +172,8 @@ class KubernetesNetwork(Network):
                     NetworkPolicyIngressRuleArgs(from_=[self._pods(source)], ports=[_port(port)])
                     for source, target, port in self._reaches
                     if target is part
-                ],
+                ]
+                + self._entering(part),
                 egress=[*self._dns(), *self._parts(part), *self._outside(part)],
             ),
             opts=self._child,
@@ -163,6 +189,16 @@ class KubernetesNetwork(Network):
         )
         return [NetworkPolicyEgressRuleArgs(to=[server], ports=[_port(53, "UDP"), _port(53)])]
 
+    def _entering(self, part: Part) -> list[NetworkPolicyIngressRuleArgs]:
+        """From outside: whoever brings calls to the gateway, and nobody else to anything."""
+        peers = [NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=block)) for block in self._args.get("callers", ())]
+        if (entry := self._args.get("entry", CILIUM)) != CILIUM:
+            selected = LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: entry})
+            peers.append(NetworkPolicyPeerArgs(namespace_selector=selected))
+        if part is not Part.RUNTIME or not peers:
+            return []
+        return [NetworkPolicyIngressRuleArgs(from_=peers, ports=[_port(HTTP)])]
+
     def _parts(self, part: Part) -> list[NetworkPolicyEgressRuleArgs]:
         return [
             NetworkPolicyEgressRuleArgs(to=[self._pods(target)], ports=[_port(port)])
@@ -176,15 +212,15 @@ class KubernetesNetwork(Network):
                 to=[NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=block)) for block in blocks],
                 ports=[_port(way.port)],
             )
-            for way, blocks in self._blocks.items()
-            if part is Part.RUNTIME
+            for way in self._exits[part]
+            if (blocks := self._blocks.get(way))
         ]
 
     def _create_names(self, part: Part, namespace: pulumi.Output[str]) -> CustomResource:
         """Cilium learns addresses from the DNS server's answers, and lets it be asked for the cluster's names alone,
-        and by the runtime for the declared ones.
+        and by whoever has declared ones for those.
         """
-        outside = self._args["exits"] if part is Part.RUNTIME else []
+        outside = [way for way in self._exits[part] if way != self._args.get("server")]
         hosts = dict.fromkeys(way.host for way in outside if not _address(way.host))
         asked = [*_INSIDE, *({"matchName": host} for host in hosts)]
         server = {"k8s:io.kubernetes.pod.namespace": "kube-system", **{f"k8s:{key}": _DNS[key] for key in _DNS}}
@@ -195,22 +231,31 @@ class KubernetesNetwork(Network):
         names = [
             {
                 "toFQDNs": [{"matchName": way.host}],
-                "toPorts": [{"ports": [{"port": str(way.port), "protocol": "TCP"}]}],
+                "toPorts": [_cilium_port(way.port)],
             }
-            for way in self._names
-            if part is Part.RUNTIME
+            for way in outside
+            if way in self._names
         ]
+        spec = {
+            "endpointSelector": {"matchLabels": {f"k8s:{PART_LABEL}": str(part)}},
+            "egress": [dns, *names, *self._server(part)],
+        }
+        if part is Part.RUNTIME and self._args.get("entry") == CILIUM:
+            spec["ingress"] = [{"fromEntities": ["ingress"], "toPorts": [_cilium_port(HTTP)]}]
         return CustomResource(
             f"{self._name}-{part}-names",
             api_version="cilium.io/v2",
             kind="CiliumNetworkPolicy",
             metadata=ObjectMetaArgs(name="names", namespace=namespace),
-            spec={
-                "endpointSelector": {"matchLabels": {f"k8s:{PART_LABEL}": str(part)}},
-                "egress": [dns, *names],
-            },
+            spec=spec,
             opts=self._child,
         )
+
+    def _server(self, part: Part) -> list[dict[str, object]]:
+        server = self._args.get("server")
+        if server is None or part not in _CALLS_SERVER:
+            return []
+        return [{"toEntities": ["kube-apiserver"], "toPorts": [_cilium_port(server.port)]}]
 
     def _pods(self, part: Part) -> NetworkPolicyPeerArgs:
         name = _namespace(self._args["stack"], part)
@@ -224,6 +269,10 @@ def _port(port: int, protocol: str = "TCP") -> NetworkPolicyPortArgs:
     return NetworkPolicyPortArgs(port=port, protocol=protocol)
 
 
+def _cilium_port(port: int) -> dict[str, object]:
+    return {"ports": [{"port": str(port), "protocol": "TCP"}]}
+
+
 def _namespace(stack: str, part: Part) -> str:
     name = f"{stack}-{part}"
     if not _NAMESPACE.fullmatch(name):
@@ -231,10 +280,27 @@ def _namespace(stack: str, part: Part) -> str:
     return name
 
 
-def _sorted_out(args: KubernetesNetworkArgs) -> tuple[dict[Exit, list[str]], list[Exit]]:
+def _exits(args: KubernetesNetworkArgs) -> dict[Part, list[Exit]]:
+    """The ways out of each part. Raises ``ExitRefused`` for an entry that only Cilium has."""
+    if args.get("entry") == CILIUM and not args["cilium"]:
+        raise ExitRefused(f"entry: {CILIUM} is not the network plugin here; name the namespace of the Gateway's pods")
+    exits: dict[Part, list[Exit]] = {part: [] for part in Part}
+    exits[Part.RUNTIME] += args["exits"]
+    if "bucket" in args:
+        exits[Part.MODELS].append(args["bucket"])
+    if "server" in args:
+        for part in _CALLS_SERVER:
+            exits[part].append(args["server"])
+    return exits
+
+
+def _sorted_out(
+    exits: Mapping[Part, Sequence[Exit]], args: KubernetesNetworkArgs
+) -> tuple[dict[Exit, list[str]], set[Exit]]:
     """The blocks of addresses of each way out, and those that only a name is known of."""
-    blocks = {way: _blocks(way, args["addresses"]) for way in args["exits"]}
-    names = [way for way, found in blocks.items() if not found]
+    ways = dict.fromkeys(way for found in exits.values() for way in found)
+    blocks = {way: _blocks(way, args["addresses"]) for way in ways}
+    names = {way for way, found in blocks.items() if not found}
     if names and not args["cilium"]:
         raise ExitRefused(
             f"{', '.join(sorted({way.host for way in names}))}: a NetworkPolicy knows addresses alone. "

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pulumi_kubernetes.core.v1 import ConfigMap
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from components.kubernetes.parts import TEMPORAL_SERVICES
 from components.network.contract import Network
 from components.network.exits import Exit
 from components.network.kubernetes import (
@@ -159,6 +160,7 @@ def test_every_pair_is_denied_but_those_that_are_declared(graph: Graph) -> None:
         ("tools", "runtime", 8080),
         ("tools", "replica", 5432),
         ("orchestrator", "primary", 5432),
+        ("orchestrator", "orchestrator", 7233),
         ("primary", "primary", 5432),
         ("replica", "primary", 5432),
     }
@@ -347,3 +349,58 @@ def test_the_namespaces_refuse_a_privileged_pod_by_themselves(cluster: Cluster, 
         "spec": {"containers": [{"name": "a", "image": "a", "securityContext": {"privileged": True}}]},
     }
     assert 'violates PodSecurity "restricted:v1.35"' in (cluster.refusal(pod) or "")
+
+
+SERVER, BUCKET = Exit("10.30.0.1", 6443), Exit("10.40.0.1", 443)
+
+
+def test_only_who_is_named_calls_the_gateway_from_outside_and_there_nothing_but_it() -> None:
+    meant = meaning(network({**ARGS, "callers": ["10.50.0.0/24"], "entry": "another"}))
+    strangers = [*OUTSIDE, DNS, Pod("another"), NEIGHBOUR, Pod(None, address="10.50.0.9")]
+    found = {
+        (there.namespace or there.address, str(part), port)
+        for there, part, port in product(strangers, Part, PORTS)
+        if meant.lets_in(there, a(part), port)
+    }
+    assert found == {("another", "runtime", HTTP), ("10.50.0.9", "runtime", HTTP)}
+
+
+def test_the_api_server_is_for_those_who_ask_it_and_the_bucket_for_the_models_alone() -> None:
+    meant = meaning(network({**ARGS, "server": SERVER, "bucket": BUCKET}))
+    ways = {way.host: (Pod(None, address=way.host), way.port) for way in (SERVER, BUCKET)}
+    found = {(str(part), host) for part in Part for host, way in ways.items() if meant.reaches(a(part), *way)}
+    servers = {(part, SERVER.host) for part in ("runtime", "primary", "replica")}
+    assert found == {*servers, ("models", BUCKET.host)}
+
+
+def test_temporals_services_reach_each_other_and_nobody_else_reaches_them() -> None:
+    meant = meaning(network())
+    own = {port for ports in TEMPORAL_SERVICES.values() for port in ports}
+    for port in own:
+        assert meant.reaches(a(Part.ORCHESTRATOR), a(Part.ORCHESTRATOR), port)
+        others = {part for part in Part if part is not Part.ORCHESTRATOR}
+        reaching = {part for part in others if meant.reaches(a(part), a(Part.ORCHESTRATOR), port)}
+        assert reaching == ({Part.RUNTIME} if port == 7233 else set())
+
+
+def test_cilium_knows_the_api_server_and_its_own_gateway_without_their_addresses() -> None:
+    there = Exit("k8s.corp.example", 6443)
+    weights = Exit("weights.corp.example", 443)
+    graph = network({**CILIUM, "server": there, "bucket": weights, "entry": "cilium"})
+
+    def names(part: Part) -> dict[str, Any]:
+        return graph.named(f"fabric-network-{part}-names").properties["spec"]
+
+    server = {"toEntities": ["kube-apiserver"], "toPorts": [{"ports": [{"port": "6443", "protocol": "TCP"}]}]}
+    assert [part for part in Part if server in names(part)["egress"]] == [Part.RUNTIME, Part.PRIMARY, Part.REPLICA]
+    assert there.host not in str([names(part) for part in Part])
+    assert [part for part in Part if weights.host in str(names(part))] == [Part.MODELS]
+    assert [part for part in Part if "ingress" in names(part)] == [Part.RUNTIME]
+    assert names(Part.RUNTIME)["ingress"] == [
+        {"fromEntities": ["ingress"], "toPorts": [{"ports": [{"port": "8080", "protocol": "TCP"}]}]}
+    ]
+
+
+def test_ciliums_gateway_without_cilium_is_refused() -> None:
+    with pytest.raises(ExitRefused, match="cilium is not the network plugin here"):
+        network({**ARGS, "entry": "cilium"})
