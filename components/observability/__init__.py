@@ -1,3 +1,6 @@
 """Capability ``observability``: where a fabric's logs, traces and metrics are kept, and what raises an alarm."""
 
-PLATFORMS = {"azure": "components.observability.azure:AzureObservability"}
+PLATFORMS = {
+    "aws": "components.observability.aws:AwsObservability",
+    "azure": "components.observability.azure:AzureObservability",
+}
