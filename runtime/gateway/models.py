@@ -41,6 +41,13 @@ async def list_models(request: Request, _: Person) -> list[dict[str, Any]]:
     return [await _now(gateway, endpoint) for endpoint in gateway.manifest.models]
 
 
+@router.get("/models/{model_class}/{candidate}/demand")
+async def demand(request: Request, model_class: str, candidate: str) -> dict[str, int]:
+    """How many calls this process sent there lately; for who scales a model server, so without a token."""
+    gateway = request.app.state.gateway
+    return {"calls": gateway.routing.demand.calls(_endpoint(gateway, f"{model_class}/{candidate}").name)}
+
+
 @router.post("/models/{model_class}/{candidate}/release")
 async def release(request: Request, model_class: str, candidate: str, by: Person) -> dict[str, Any]:
     """Use a quarantined endpoint again, by a person's word and for a reason that is recorded."""

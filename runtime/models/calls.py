@@ -131,6 +131,7 @@ class ModelCalls:
         try:
             for number, (candidate, sent) in enumerate(route, 1):
                 last = number == len(route)
+                self._routing.demand.asked(candidate.endpoint.name)
                 refused = await self._ask(exchange, Attempt(exchange.call, candidate, number), sent, last=last)
                 if refused is None:
                     return

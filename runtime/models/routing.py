@@ -18,6 +18,7 @@ from regions.catalogue import Kind
 from regions.manifest import Manifest, ModelEndpoint
 from regions.residency import Purpose
 from runtime.errors import Refused
+from runtime.models.demand import Demand
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -54,6 +55,7 @@ class Routing:
 
     def __init__(self, manifest: Manifest, day: Callable[[], int] = today) -> None:
         self.kinds: dict[str, Kind] = {endpoint.model_class: endpoint.kind for endpoint in manifest.models}
+        self.demand = Demand()
         self._manifest, self._day = manifest, day
         self._decided = 0
         self._rows: dict[tuple[str, str], _Row] = {}

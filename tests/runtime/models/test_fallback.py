@@ -79,6 +79,19 @@ async def test_the_next_endpoint_answers_and_both_are_recorded(
     assert (await served.ask(token)).json()["code"] == "iteration_limit"  # one turn for the whole call
 
 
+async def test_what_did_not_answer_was_asked_all_the_same_and_anybody_may_know_how_often(
+    served: Served, other: ModelServer
+) -> None:
+    """By this a model server that is not there is started."""
+    await served.model.stop()
+    await served.ask(await served.token("t"))
+    for name, calls in {"first": 1, "second": 1, "far": 0}.items():
+        answer = await served.http.get(f"{served.stack.identity.issuer}/models/chat-small/{name}/demand")
+        assert (answer.status_code, answer.json()) == (200, {"calls": calls})
+    unknown = await served.http.get(f"{served.stack.identity.issuer}/models/chat-small/nobody/demand")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "endpoint_unknown")
+
+
 async def test_a_stream_goes_to_the_next_before_its_head_has_left(served: Served, other: ModelServer) -> None:
     served.model.handler, other.handler = whole(b"{}", "500 Internal Server Error"), streams()
     answer = await served.ask(await served.token("t"), STREAMED)
