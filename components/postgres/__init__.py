@@ -4,5 +4,6 @@ PLATFORMS = {
     "aws": "components.postgres.aws:AwsPostgres",
     "azure": "components.postgres.azure:AzurePostgres",
     "gcp": "components.postgres.gcp:GcpPostgres",
+    "kubernetes": "components.postgres.kubernetes:KubernetesPostgres",
     "local": "components.postgres.local:LocalPostgres",
 }
