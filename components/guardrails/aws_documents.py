@@ -60,8 +60,10 @@ USED: Final = (
     *("aps", "autoscaling", "bedrock", "cloudwatch", "ec2", "ecr", "eks", "eks-auth", "elasticache"),
     *("elasticloadbalancing", "kafka", "kafka-cluster", "kms", "logs", "rds", "rds-db", "s3", "secretsmanager"),
     *("ses", "sns", "sqs", "states", "sts", "xray"),
+    *("dynamodb", "events", "execute-api", "lambda"),
 )
-"""Services that roles of the fabric call; the boundary lets none call another."""
+"""Services that roles of the fabric call, at last those that core systems on AWS are reached by; the boundary lets none
+call another."""
 _OWN = ("kms:*", "s3:PutObject*", "secretsmanager:*", "sqs:*", "states:*")
 """What would lead data into somebody else's account."""
 
