@@ -5,14 +5,16 @@ primary's lets in the runtime alone. Every session is encrypted, and roles may s
 ``agent_reader`` may have is a limit of that role: a standby that allows fewer than its primary does not start.
 """
 
-import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output
 
+from components.aws.documents import trusting
+from components.infrastructure import Refused
 from components.postgres.contract import Postgres
 
 DATABASE = "loomstead"
@@ -129,7 +131,8 @@ class AwsPostgres(Postgres):
             copy_tags_to_snapshot=True,
             delete_automated_backups=False,
             skip_final_snapshot=False,
-            final_snapshot_identifier=f"{args['stack']}-final",
+            # Of when it was made: an earlier primary of this stack may have left a snapshot.
+            final_snapshot_identifier=f"{args['stack']}-final-{datetime.now(UTC):%Y%m%d%H%M%S}",
             deletion_protection=True,
             enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
             performance_insights_enabled=True,
@@ -137,7 +140,10 @@ class AwsPostgres(Postgres):
             performance_insights_retention_period=INSIGHTS_DAYS,
             monitoring_interval=MONITORED_SECONDS,
             monitoring_role_arn=self._monitoring.arn,
-            opts=self._data(self._create_logs("primary", "postgresql", "upgrade"), ignore_changes=["password_wo"]),
+            opts=self._data(
+                self._create_logs("primary", "postgresql", "upgrade"),
+                ignore_changes=["password_wo", "final_snapshot_identifier"],
+            ),
         )
 
     def _create_replica(self, primary: aws.rds.Instance) -> aws.rds.Instance:
@@ -247,8 +253,8 @@ class AwsPostgres(Postgres):
 
     def _create_monitoring(self) -> aws.iam.Role:
         service = aws.get_service_principal_output(service_name="monitoring.rds", opts=self._asked).name
-        trust = service.apply(_trusting)
-        role = aws.iam.Role(f"{self._name}-monitoring", assume_role_policy=trust, opts=self._child)
+        account = aws.get_caller_identity_output(opts=self._asked).account_id
+        role = aws.iam.Role(f"{self._name}-monitoring", assume_role_policy=trusting(service, account), opts=self._child)
         partition = aws.get_partition_output(opts=self._asked).partition
         aws.iam.RolePolicyAttachment(
             f"{self._name}-monitoring-policy",
@@ -264,27 +270,22 @@ class AwsPostgres(Postgres):
         )
 
 
-def _trusting(service: str) -> str:
-    allowed = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-
-
 def _checked(args: AwsPostgresArgs) -> _Size:
     size = SIZES.get(args["size"])
     if size is None:
-        raise pulumi.RunError(f"postgres: no size {args['size']!r}; sizes are {', '.join(SIZES)}")
+        raise Refused(f"postgres: no size {args['size']!r}; sizes are {', '.join(SIZES)}")
     if not 1 <= args["backup_days"] <= 35:
-        raise pulumi.RunError(
+        raise Refused(
             f"postgres: backup_days {args['backup_days']} is none of 1 to 35; without backups RDS makes no replica"
         )
     if args["statement_timeout_ms"] < 1:
-        raise pulumi.RunError(
+        raise Refused(
             f"postgres: statement_timeout_ms {args['statement_timeout_ms']}: expected 1 at least; "
             "PostgreSQL takes 0 for no limit"
         )
     storage, most = args.get("storage_gib", size.storage), args.get("most_storage_gib", size.most)
     if most <= storage:
-        raise pulumi.RunError(
+        raise Refused(
             f"postgres: most_storage_gib {most} is not above storage_gib {storage}; name more, for RDS to grow up to it"
         )
     return size

@@ -1,6 +1,7 @@
 """PostgreSQL on AWS: what it claims is in the graph, and what RDS would refuse is not."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,9 +9,11 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
+from components.infrastructure import Refused
 from components.postgres import access
 from components.postgres.aws import DATABASE, SIZES, AwsPostgres, AwsPostgresArgs
 from tests.fixtures.recording import Graph, aws_calls, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 HOMES = (("eu-central-1", "eu-gdpr"), ("eusc-de-east-1", "eu-gdpr"), ("us-east-1", "us-hipaa"))
 ARGS: AwsPostgresArgs = {
@@ -49,7 +52,6 @@ CLAIMS: Mapping[str, Mapping[str, Any]] = {
         "backupTarget": "region",
         "deleteAutomatedBackups": False,
         "skipFinalSnapshot": False,
-        "finalSnapshotIdentifier": "s-final",
         "dbSubnetGroupName": "s-primary",
         "vpcSecurityGroupIds": ["db-primary-group-id"],
     },
@@ -73,6 +75,55 @@ CLAIMS: Mapping[str, Mapping[str, Any]] = {
         for kind in ("postgresql", "upgrade")
     },
 }
+DATABASE_CELL = {key: value if key != "performanceInsightsKmsKeyId" else ... for key, value in SAFE.items()}
+CELL_POSTGRES: list[tuple[str, str, dict[str, Any]]] = [
+    (
+        "aws:rds/instance:Instance",
+        "-primary",
+        {
+            **DATABASE_CELL,
+            "engine": "postgres",
+            "multiAz": True,
+            "storageEncrypted": True,
+            "kmsKeyId": ...,
+            "backupRetentionPeriod": ...,
+            "backupTarget": "region",
+            "deleteAutomatedBackups": False,
+            "skipFinalSnapshot": False,
+            "dbSubnetGroupName": ...,
+            "vpcSecurityGroupIds": ...,
+            "parameterGroupName": ...,
+        },
+    ),
+    (
+        "aws:rds/instance:Instance",
+        "-replica",
+        {
+            **DATABASE_CELL,
+            "replicateSourceDb": ...,
+            "storageEncrypted": True,
+            "skipFinalSnapshot": True,
+            "dbSubnetGroupName": ...,
+            "vpcSecurityGroupIds": ...,
+            "parameterGroupName": ...,
+        },
+    ),
+    ("aws:rds/subnetGroup:SubnetGroup", "-primary-subnets", {"subnetIds": ...}),
+    ("aws:rds/subnetGroup:SubnetGroup", "-replica-subnets", {"subnetIds": ...}),
+    *(
+        (
+            "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+            f"-{role}-from",
+            {"referencedSecurityGroupId": ..., "fromPort": 5432, "toPort": 5432, "ipProtocol": "tcp"},
+        )
+        for role in ("primary", "replica")
+    ),
+    *(
+        ("aws:cloudwatch/logGroup:LogGroup", f"-{role}-{kind}-log", {"retentionInDays": ..., "kmsKeyId": ...})
+        for role in ("primary", "replica")
+        for kind in ("postgresql", "upgrade")
+    ),
+]
 OF_THE_SOURCE = {"engine", "engineVersion", "username", "passwordWo", "dbName", "allocatedStorage", "kmsKeyId"}
 """What RDS takes from a replica's source, and refuses to be told again."""
 
@@ -101,6 +152,10 @@ def test_each_resource_is_what_it_claims(name: str, claimed: Mapping[str, Any]) 
     found = postgres().named(name).properties
 
     assert {key: found.get(key) for key in claimed} == claimed
+
+
+def test_it_is_what_its_cell_claims() -> None:
+    assert unmet(postgres(), CELL_POSTGRES) == []
 
 
 @pytest.mark.parametrize(("region", "regime"), HOMES)
@@ -171,6 +226,13 @@ def test_the_masters_password_is_secret_drawn_once_and_not_managed_by_rds() -> N
     assert {"password", "manageMasterUserPassword"}.isdisjoint(primary.properties)
 
 
+def test_a_final_snapshot_is_not_called_as_an_earlier_one_and_its_name_changes_nothing() -> None:
+    primary = postgres().named("db-primary")
+
+    assert re.fullmatch(r"s-final-\d{14}", primary.properties["finalSnapshotIdentifier"])
+    assert "finalSnapshotIdentifier" in primary.ignore_changes
+
+
 def test_no_password_is_an_output() -> None:
     graph = postgres()
 
@@ -192,6 +254,7 @@ def test_monitoring_is_trusted_in_the_regions_partition(region: str, partition: 
     (statement,) = json.loads(graph.named("db-monitoring").properties["assumeRolePolicy"])["Statement"]
 
     assert statement["Principal"] == {"Service": f"monitoring.rds.{suffix}"}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
     assert graph.named("db-monitoring-policy").properties["policyArn"].startswith(f"arn:{partition}:iam::aws:policy/")
 
 
@@ -231,7 +294,7 @@ def test_each_part_of_a_size_can_be_said_instead() -> None:
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(wrong: dict[str, Any], told: str) -> None:
-    with pytest.raises(pulumi.RunError, match=told):
+    with pytest.raises(Refused, match=told):
         postgres(**wrong)
 
 
