@@ -12,7 +12,7 @@ from runtime.secret_files import read_private
 from runtime.settings import DATABASE_CA, StartError
 
 CONNECT_SECONDS = 5.0
-_FIELD = re.compile(r"((?:[^:\\]|\\.)*)(?::|$)")
+FIELD = re.compile(r"((?:[^:\\]|\\.)*)(?::|$)")
 
 
 def session(host: str, port: int, database: str, role: str, passfile: Path, ca: Path | None) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def read_password(passfile: Path, host: str, port: int, database: str, role: str
     """
     wanted = (host, str(port), database, role)
     for line in read_private(passfile).decode().splitlines():
-        fields = [re.sub(r"\\(.)", r"\1", field) for field in _FIELD.findall(line)]
+        fields = [re.sub(r"\\(.)", r"\1", field) for field in FIELD.findall(line)]
         if any(fields[4:5]) and all(said in ("*", asked) for said, asked in zip(fields, wanted, strict=False)):
             return fields[4]
     raise OSError(errno.ENOENT, f"no password for {role} at {host}:{port}/{database}", str(passfile))

@@ -59,7 +59,7 @@ class LocalPostgres(Postgres):
                 "port": self._args["primary_port"],
                 "connection_limit": self._args["connection_limit"],
                 "statement_timeout_ms": self._args["statement_timeout_ms"],
-                "revision": source_revision("components/postgres"),
+                "revision": source_revision("runtime/provision"),
                 "generation": self._args["generation"],
                 "system_identifier": self._data.system_identifier,
             },

@@ -82,7 +82,7 @@ class Access(Resource, module="local", name="PostgresAccess"):
 
 class _Access(LocalProvider):
     def healthy(self, wanted: Props, seen: Props) -> bool:
-        return asyncio.run(access.in_force(int(wanted["port"]), Path(wanted["secrets"]), _limits(wanted)))
+        return access.in_force(int(wanted["port"]), Path(wanted["secrets"]), _limits(wanted))
 
     def create(self, props: Props) -> CreateResult:
         return CreateResult(_id(props, "access"), self._applied(props))
@@ -91,7 +91,7 @@ class _Access(LocalProvider):
         return UpdateResult(self._applied(_news))
 
     def _applied(self, props: Props) -> Props:
-        asyncio.run(access.apply(int(props["port"]), Path(props["secrets"]), _limits(props)))
+        access.apply(int(props["port"]), Path(props["secrets"]), _limits(props))
         return props
 
 

@@ -14,10 +14,9 @@ from msgspec import UNSET
 
 from runtime.errors import Refused
 from runtime.grants.details import Details, read_details
-from runtime.identity import assertions
+from runtime.identity import assertions, documents
 from runtime.identity.grant_types import ACCESS_TOKEN, CLIENT_CREDENTIALS, GRANT, JWT, TOKEN_EXCHANGE
 from runtime.identity.issuer import Identity, Minted, proof_missing
-from runtime.identity.jws import ALGORITHM
 from runtime.identity.tokens import IdentityClaims, TaskClaims
 from runtime.strict_json import JsonError, read_arguments
 
@@ -38,26 +37,14 @@ _OAUTH_ERRORS = {
 router = APIRouter()
 
 
-@router.get("/.well-known/openid-configuration")
+@router.get(f"/{documents.DISCOVERY}")
 async def discovery(request: Request) -> dict[str, Any]:
-    """What a client needs to know of the issuer (OpenID Connect Discovery, RFC 8414)."""
+    """What a client needs to know of the issuer."""
     identity = _identity(request)
-    return {
-        "issuer": identity.issuer,
-        "token_endpoint": identity.token_endpoint,
-        "jwks_uri": f"{identity.issuer}/jwks.json",
-        "grant_types_supported": [CLIENT_CREDENTIALS, TOKEN_EXCHANGE],
-        "response_types_supported": [],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [ALGORITHM],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": [ALGORITHM],
-        "dpop_signing_alg_values_supported": [ALGORITHM],
-        "authorization_details_types_supported": ["tool_call"],
-    }
+    return documents.discovery(identity.issuer, identity.token_endpoint)
 
 
-@router.get("/jwks.json")
+@router.get(f"/{documents.JWKS}")
 async def jwks(request: Request) -> dict[str, Any]:
     """The issuer's public keys, the current first."""
     return _identity(request).keys.jwks()

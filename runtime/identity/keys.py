@@ -5,7 +5,7 @@ rotate, move the one to the other, write a new one, restart, and remove the prev
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -63,6 +63,11 @@ def read_key(path: Path, operation: Literal["sign", "verify"] = "sign") -> ECKey
         raise StartError(f"{path}: {cause}; remove it and `pulumi up` makes a new one") from None
 
 
+def key_set(keys: Iterable[ECKey]) -> dict[str, Any]:
+    """The keys' public halves as they are published (RFC 7517)."""
+    return {"keys": [public_jwk(key) for key in keys]}
+
+
 @dataclass(frozen=True)
 class IssuerKeys:
     """``signing``: the current private key. ``accepted``: current and previous, public."""
@@ -84,8 +89,8 @@ class IssuerKeys:
         return self.signing.thumbprint()
 
     def jwks(self) -> dict[str, Any]:
-        """The published key set (RFC 7517)."""
-        return {"keys": [public_jwk(key) for key in self.accepted.values()]}
+        """The published key set, the current key first."""
+        return key_set(self.accepted.values())
 
 
 def read_jwks(document: Any) -> PublicKeys:

@@ -4,7 +4,9 @@ A later version is a file ``versions/0002_<what>.sql`` and its revision ``0002_<
 back down: a ledger is not unwritten.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from alembic import command
@@ -31,11 +33,15 @@ async def migrate(host: str, port: int, database: str, role: str, passfile: Path
 
     ``ca``: as in ``runtime.sessions``. Raises ``MigrationError``, ``StartError``.
     """
-    opened = session(host, port, database, role, passfile, ca)
+    await upgrade(session(host, port, database, role, passfile, ca))
+
+
+async def upgrade(opened: Mapping[str, Any]) -> None:
+    """The same, by what ``runtime.sessions.session`` gives; raises ``MigrationError``."""
+    host, port, database, role = (opened[name] for name in ("host", "port", "database", "user"))
     url = URL.create("postgresql+asyncpg", role, host=host, port=port, database=database)
-    engine = create_async_engine(
-        url, poolclass=NullPool, connect_args={"password": opened["password"], "ssl": opened["ssl"]}
-    )
+    secret = {"password": opened["password"], "ssl": opened["ssl"]}
+    engine = create_async_engine(url, poolclass=NullPool, connect_args=secret)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)

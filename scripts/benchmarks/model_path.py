@@ -122,7 +122,7 @@ async def _prepare(port: int, secrets: Path) -> None:
             async with access.superuser(port, secrets):
                 break
         await asyncio.sleep(0.1)
-    await access.apply(port, secrets, access.Limits(connection_limit=20, statement_timeout_ms=5000))
+    await asyncio.to_thread(access.apply, port, secrets, access.Limits(connection_limit=20, statement_timeout_ms=5000))
     await migrate(HOST, port, access.RUNTIME, "gateway_owner", secrets / "gateway_owner.pgpass")
 
 

@@ -43,7 +43,7 @@ async def opened(database: Database, port: int) -> AsyncGenerator[tuple[asyncpg.
 async def test_a_database_killed_in_mid_append_loses_nothing_acknowledged(own_server: Server) -> None:
     database = replace(own_server.database, name=TEMPLATE)
     await (await superuser(own_server.database)).close()
-    await access.apply(database.port, database.secrets, LIMITS)
+    await asyncio.to_thread(access.apply, database.port, database.secrets, LIMITS)
     await migrate(database.host, database.port, database.name, "gateway_owner", database.passfile("gateway_owner"))
     acknowledged: set[int] = set()
     refused: set[int] = set()
