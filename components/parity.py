@@ -84,6 +84,11 @@ _AZURE: Mapping[Capability, Parity] = {
     Capability.POSTGRES: Native(
         "Flexible Server 18, standby in another zone, replica of its own for agents, Entra alone"
     ),
+    Capability.IDENTITY: Native("an identity of Entra for each scope class, which trusts the gateway's issuer"),
+    Capability.MODELS: Native("Azure OpenAI: deployments that answer in the region, private endpoint, Entra alone"),
+    Capability.OBSERVABILITY: Native("Log Analytics, Application Insights, Monitor workspace; private link scope"),
+    Capability.GUARDRAILS: Native("Azure Policy on the resource group: regions, deployments' SKUs, private, own keys"),
+    Capability.BUDGET: Native("consumption budget of the resource group"),
 }
 _GCP: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("VPC, Private Service Connect, regional firewall policy by host name"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 import pulumi
-from pulumi import Input, Output
+from pulumi import Input
 from pulumi_azure_native import consumption
 
 from components.budget.contract import Budget
@@ -17,11 +17,10 @@ _TOLD_AT = {"half": 50, "most": 80, "all": 100}
 
 
 class AzureBudgetArgs(TypedDict):
-    """``group``: name of the resource group. ``since``: first day of the month in which the budget is made, as
+    """``group``: id of the resource group. ``since``: first day of the month in which the budget is made, as
     2026-11-01; Azure takes no month that is over, and the date stays as it was at first."""
 
     stack: str
-    subscription: str
     group: Input[str]
     monthly: int
     notify: Sequence[str]
@@ -34,7 +33,7 @@ class AzureBudget(Budget):
         self.id = consumption.Budget(
             f"{name}-monthly",
             budget_name=f"{args['stack']}-monthly",
-            scope=Output.concat("/subscriptions/", args["subscription"], "/resourceGroups/", args["group"]),
+            scope=args["group"],
             amount=args["monthly"],
             category=consumption.CategoryType.COST,
             time_grain=consumption.TimeGrainType.MONTHLY,

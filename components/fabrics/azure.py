@@ -95,12 +95,7 @@ class AzureFabric(Fabric):
     def _create_guardrails(self) -> None:
         AzureGuardrails(
             f"{self._name}-guardrails",
-            {
-                "stack": self._stack,
-                "subscription": self._planned.subscription,
-                "plan": self._planned.plan,
-                "group": self._network.group,
-            },
+            {"stack": self._stack, "plan": self._planned.plan, "group": self._network.group_id},
             self._child,
         )
 
@@ -215,8 +210,7 @@ class AzureFabric(Fabric):
                 f"{self._name}-budget",
                 {
                     "stack": self._stack,
-                    "subscription": self._planned.subscription,
-                    "group": self._network.group,
+                    "group": self._network.group_id,
                     "monthly": budget.monthly,
                     "notify": budget.notify,
                     "since": self._planned.since,

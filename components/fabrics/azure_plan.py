@@ -11,18 +11,16 @@ from hashlib import sha256
 from typing import TypeVar
 
 from components.identity import azure as identity
-from components.identity.azure import AzureIdentityError
-from components.infrastructure import OwnNetwork
+from components.infrastructure import OwnNetwork, Refused
 from components.keys import azure as keys
 from components.keys.azure import AzureKeysChosen
-from components.keys.azure_checks import AzureKeysError, Store, store_for
-from components.models.azure_plan import AzureModelsError, Hosting, hosting
+from components.keys.azure_checks import Store, store_for
+from components.models.azure_plan import Hosting, hosting
 from components.network import azure_plan as network
 from components.network.azure_plan import AzureNetworkError, Service
-from components.network.exits import UnknownExit, exits
+from components.network.exits import exits
 from components.observability.azure import MAILING
 from components.postgres import azure_sizes as postgres
-from components.postgres.azure_sizes import AzurePostgresError
 from components.publish import Ground
 from components.spec import FabricSpec, Redundancy
 from regions.catalogue import Custody
@@ -43,18 +41,9 @@ _LOGINS = {
     "china": "login.partner.microsoftonline.cn",
 }
 """By cloud of Azure, where Entra gives the tokens that databases and models take."""
-_REFUSED = (
-    AzureIdentityError,
-    AzureKeysError,
-    AzureModelsError,
-    AzureNetworkError,
-    AzurePostgresError,
-    UnknownExit,
-    UnknownServing,
-)
 
 
-class AzureFabricError(Exception):
+class AzureFabricError(Refused):
     """The fabric asked for cannot be made on Azure; nothing was created. One line a cause, with what to do."""
 
 
@@ -214,7 +203,7 @@ def _refused(spec: FabricSpec, found: Planned) -> Iterator[str]:
 def _collected(asked: Callable[[], Found], faults: list[str]) -> Found | None:
     try:
         return asked()
-    except _REFUSED as refused:
+    except (Refused, UnknownServing) as refused:
         if str(refused) not in faults:
             faults.append(str(refused))
         return None

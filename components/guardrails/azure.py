@@ -16,10 +16,9 @@ from regions.rules.rule import Plan
 
 
 class AzureGuardrailsArgs(TypedDict):
-    """``plan``: whose Boundary they are made from. ``group``: name of the resource group."""
+    """``plan``: whose Boundary they are made from. ``group``: id of the resource group."""
 
     stack: str
-    subscription: str
     plan: Plan
     group: Input[str]
 
@@ -51,7 +50,7 @@ class AzureGuardrails(Guardrails):
             policy_assignment_name=named,
             display_name=f"Loomstead {self._args['stack']}: {policy.name}",
             policy_definition_id=definition.id,
-            scope=Output.concat("/subscriptions/", self._args["subscription"], "/resourceGroups/", self._args["group"]),
+            scope=self._args["group"],
             enforcement_mode=authorization.EnforcementMode.DEFAULT,
             non_compliance_messages=[authorization.NonComplianceMessageArgs(message=policy.says)],
             opts=self._child,

@@ -15,6 +15,7 @@ from pulumi import Input, Output
 from pulumi_azure_native import managedidentity
 
 from components.identity.contract import Identity
+from components.infrastructure import Refused
 from components.naming import operator_subject, worker_subject
 
 AUDIENCES = {
@@ -25,7 +26,7 @@ AUDIENCES = {
 """By cloud of Azure: whom a token has to be meant for that Entra takes in exchange."""
 
 
-class AzureIdentityError(Exception):
+class AzureIdentityError(Refused):
     """The identities asked for cannot be made; nothing was created. The message says what, and what to do."""
 
 

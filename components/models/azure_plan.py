@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from components.infrastructure import Refused
 from components.spec import Candidate, FabricSpec, Managed, Size
 from regions.catalogue import Catalogue
 
@@ -19,7 +20,7 @@ CAPACITY: Mapping[Size, tuple[int, int]] = {Size.SMALL: (30, 50), Size.MEDIUM: (
 """Thousands of tokens a minute of a ``Standard`` deployment, and units of a provisioned one."""
 
 
-class AzureModelsError(Exception):
+class AzureModelsError(Refused):
     """The models asked for cannot be had; nothing was created. The message says what, and what to do."""
 
 

@@ -57,10 +57,12 @@ class AzureNetworkArgs(TypedDict):
 class AzureNetwork(Network):
     """``workloads``: the runtime's subnet, then the tool executors'. ``endpoints``: for private endpoints.
 
-    ``group``: the stack's resource group. ``zones``: ids of the private DNS zones by service. ``logs``: the workspace.
+    ``group``: the stack's resource group, ``group_id`` its id. ``zones``: ids of the private DNS zones by service.
+    ``logs``: the workspace.
     """
 
     group: Output[str]
+    group_id: Output[str]
     endpoints: Output[str]
     zones: dict[str, Output[str]]
     logs: Output[str]
@@ -103,7 +105,7 @@ class AzureNetwork(Network):
         # To delete a group is to delete all in it, what the stack retains too.
         kept = pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
         made = resources.ResourceGroup(f"{self._name}-group", location=region, opts=kept)
-        self.group = made.name
+        self.group, self.group_id = made.name, made.id
         self._ground = Ground(self._name, region, made.name, child)
 
     def _create_vnet(self) -> None:
@@ -264,6 +266,7 @@ class AzureNetwork(Network):
             {
                 "id": self.id,
                 "group": self.group,
+                "group_id": self.group_id,
                 "workloads": self.workloads,
                 "primary": self.primary,
                 "replica": self.replica,

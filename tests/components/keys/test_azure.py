@@ -13,6 +13,7 @@ from components.providers import azure_provider
 from regions.catalogue import load_catalogue
 from tests.fixtures.recording import Graph, conforms, record, reviewed
 from tests.fixtures.resources import plan
+from tests.fixtures.workloads import unmet
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 OWN = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/security/providers/Microsoft.KeyVault/vaults/corp-keys"
@@ -64,6 +65,31 @@ MAKES_IT = [
     ("audit", AUDIT, "resourceUri", "keys-vault-id"),
     ("audit", AUDIT, "workspaceId", "logs-id"),
     ("audit", AUDIT, "logs.0.categoryGroup", "audit"),
+]
+CELL_KEYS: list[tuple[str, str, dict[str, Any]]] = [
+    (
+        VAULT,
+        "keys-vault",
+        {
+            "properties.enableRbacAuthorization": True,
+            "properties.enablePurgeProtection": True,
+            "properties.enableSoftDelete": True,
+            "properties.publicNetworkAccess": "Disabled",
+            "properties.networkAcls.defaultAction": "Deny",
+            "properties.sku.name": "premium",
+        },
+    ),
+    (
+        KEY,
+        "keys-encryption",
+        {"properties.kty": "RSA-HSM", "properties.rotationPolicy.lifetimeActions.0.trigger.timeAfterCreate": ...},
+    ),
+    *((KEY, f"keys-{role}", {"properties.kty": "EC-HSM", "properties.curveName": "P-256"}) for role in SIGNERS),
+    (ALLOWED, "keys-encryptor-role", {"scope": ..., "principalId": ..., "roleDefinitionId": ...}),
+    (ENDPOINT, "keys-endpoint", {"privateLinkServiceConnections.0.groupIds": ["vault"]}),
+    (NAMES, "keys-endpoint-names", {"privateDnsZoneConfigs.0.privateDnsZoneId": ...}),
+    (AUDIT, "keys-audit", {"workspaceId": ..., "logs.0.categoryGroup": "audit"}),
+    (LOCK, "keys-lock", {"level": "CanNotDelete"}),
 ]
 THEIRS = {
     "location": "swedencentral",
@@ -134,6 +160,10 @@ def test_what_makes_keys_the_stacks_own_is_there(graph: Graph, name: str, type_:
 
     assert found.type == type_
     assert at(found.properties, path) == value
+
+
+def test_it_is_what_its_cell_claims(graph: Graph) -> None:
+    assert unmet(graph, CELL_KEYS) == []
 
 
 @pytest.mark.parametrize("preview", [False, True])

@@ -15,6 +15,7 @@ from components.network.azure_plan import ZONES, AzureNetworkError, Service, Sub
 from components.providers import azure_provider
 from regions.catalogue import load_catalogue
 from tests.fixtures.recording import Graph, Recorded, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 HUB = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/hub/providers/Microsoft.Network/virtualNetworks/corp"
@@ -108,6 +109,50 @@ MAKES_IT = [
     ("vault-zone-link", LINK, "virtualNetwork.id", "net-vnet-id"),
     ("hsm-zone-link", LINK, "virtualNetwork.id", "net-vnet-id"),
 ]
+CELL_NETWORK: list[tuple[str, str, dict[str, Any]]] = [
+    (VNET, "network-vnet", {"addressSpace.addressPrefixes": ...}),
+    *(
+        (SUBNET, f"network-{role}", {"delegations": DELEGATED, "networkSecurityGroup.id": ...})
+        for role in ("primary", "replica")
+    ),
+    *(
+        (
+            SUBNET,
+            f"network-{role}",
+            {"networkSecurityGroup.id": ..., "routeTable.id": ..., "defaultOutboundAccess": False},
+        )
+        for role in ("runtime", "tools")
+    ),
+    (SUBNET, "network-endpoints", {"privateEndpointNetworkPolicies": "Enabled", "defaultOutboundAccess": False}),
+    *((ZONE, f"network-{service}-zone", {"privateZoneName": ...}) for service in ZONES["public"]),
+    *((LINK, f"network-{service}-zone-link", {"virtualNetwork.id": ...}) for service in ZONES["public"]),
+    (
+        "azure-native:network:RouteTable",
+        "network-routes",
+        {"routes.0.nextHopType": "VirtualAppliance", "disableBgpRoutePropagation": True},
+    ),
+    ("azure-native:network:AzureFirewall", "network-firewall", {"firewallPolicy.id": ..., "zones": ...}),
+    (
+        "azure-native:network:FirewallPolicyRuleCollectionGroup",
+        "network-egress-rules",
+        {
+            "ruleCollections.0.action.type": "Allow",
+            "ruleCollections.0.rules.0.targetFqdns": ...,
+            "ruleCollections.0.rules.0.sourceAddresses": ...,
+        },
+    ),
+    (
+        "azure-native:operationalinsights:Workspace",
+        "network-logs",
+        {
+            "retentionInDays": ...,
+            "features.disableLocalAuth": True,
+            "publicNetworkAccessForIngestion": "Disabled",
+            "publicNetworkAccessForQuery": "Disabled",
+        },
+    ),
+    ("azure-native:network:FlowLog", "network-vnet-flows", {"enabled": True, "retentionPolicy.days": ...}),
+]
 OWN = {
     "azure-native:network:getVirtualNetwork": {
         "location": "swedencentral",
@@ -182,6 +227,12 @@ def rules_of(graph: Graph, name: str, direction: str) -> list[tuple[int, str, An
 @pytest.mark.parametrize(("name", "type_", "path", "value"), MAKES_IT)
 def test_what_makes_it_private_is_there(graph: Graph, name: str, type_: str, path: str, value: Any) -> None:
     assert at(role(graph, name, type_).properties, path) == value
+
+
+def test_it_is_what_its_cell_claims(graph: Graph) -> None:
+    cell = [(token, suffix.replace("network-", "net-"), said) for token, suffix, said in CELL_NETWORK]
+
+    assert unmet(graph, cell) == []
 
 
 @pytest.mark.parametrize("preview", [False, True])

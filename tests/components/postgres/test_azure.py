@@ -13,6 +13,7 @@ from components.postgres.azure_sizes import AzurePostgresError, asked
 from components.providers import azure_provider
 from regions.catalogue import load_catalogue
 from tests.fixtures.recording import Graph, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 TENANT = "11111111-1111-1111-1111-111111111111"
@@ -65,6 +66,41 @@ MAKES_IT = [
     ("primary-logs", LOGS, "workspaceId", "logs-id"),
     ("replica-logs", LOGS, "resourceUri", "pg-replica-id"),
     ("replica-logs", LOGS, "workspaceId", "logs-id"),
+]
+CELL_POSTGRES: list[tuple[str, str, dict[str, Any]]] = [
+    *(
+        (
+            SERVER,
+            f"postgres-{role}",
+            {
+                "createMode": mode,
+                "authConfig.activeDirectoryAuth": "Enabled",
+                "authConfig.passwordAuth": "Disabled",
+                "dataEncryption.type": "AzureKeyVault",
+                "dataEncryption.primaryKeyURI": ...,
+                "network.publicNetworkAccess": "Disabled",
+                "network.delegatedSubnetResourceId": ...,
+                "network.privateDnsZoneArmResourceId": ...,
+            },
+        )
+        for role, mode in (("primary", "Create"), ("replica", "Replica"))
+    ),
+    (
+        SERVER,
+        "postgres-primary",
+        {
+            "highAvailability.mode": "ZoneRedundant",
+            "backup.geoRedundantBackup": "Disabled",
+            "backup.backupRetentionDays": ...,
+        },
+    ),
+    (SERVER, "postgres-replica", {"sourceServerResourceId": ...}),
+    (ADMINISTRATOR, "postgres-administrator", {"principalType": "group"}),
+    (SETTING, "postgres-primary-require-secure-transport", {"value": "on"}),
+    (SETTING, "postgres-primary-azure-extensions", {"value": "VECTOR"}),
+    (SETTING, "postgres-replica-statement-timeout", {"value": ...}),
+    *((LOGS, f"postgres-{role}-logs", {"workspaceId": ..., "logs.0.enabled": True}) for role in ("primary", "replica")),
+    *((LOCK, f"postgres-{role}-lock", {"level": "CanNotDelete"}) for role in ("primary", "replica")),
 ]
 SETTINGS = {
     "primary": {
@@ -145,6 +181,12 @@ def test_settings_of_a_server(graph: Graph, role: str) -> None:
 
     assert {each.properties["configurationName"]: each.properties["value"] for each in settings} == SETTINGS[role]
     assert {each.properties["source"] for each in settings} == {"user-override"}
+
+
+def test_it_is_what_its_cell_claims(graph: Graph) -> None:
+    cell = [(token, suffix.replace("postgres-", "pg-"), said) for token, suffix, said in CELL_POSTGRES]
+
+    assert unmet(graph, cell) == []
 
 
 @pytest.mark.parametrize("preview", [False, True])
