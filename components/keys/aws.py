@@ -23,7 +23,7 @@ SERVICES = (
     *("backup", "bedrock", "aps", "xray"),
 )
 """What encrypts with the stack's key on behalf of who calls it; nobody uses it directly."""
-SENDERS = ("s3", "ses", "cloudwatch", "bedrock")
+SENDERS = ("s3", "ses", "cloudwatch", "bedrock", "delivery.logs")
 """What writes of its own accord to queues, buckets and topics under the stack's key: events of a bucket, mails, alarms,
 the log of models' calls."""
 
@@ -97,6 +97,9 @@ class AwsKeys(Keys):
         through = {"StringEquals": {"kms:ViaService": services, "kms:CallerAccount": self._account}}
         logs = aws.get_service_principal_output(service_name="logs", region=region, opts=self._asked)
         groups = Output.format("arn:{0}:logs:{1}:{2}:log-group:*", self._partition, region, self._account)
+        machines = Output.format(
+            "arn:{0}:states:{1}:{2}:stateMachine:{3}-*", self._partition, region, self._account, self._args["stack"]
+        )
         return _policy(
             self._administration(),
             _statement("Services", {"AWS": self._root}, USE, through),
@@ -105,6 +108,15 @@ class AwsKeys(Keys):
                 {"AWS": self._root},
                 ["kms:CreateGrant"],
                 {**through, "Bool": {"kms:GrantIsForAWSResource": "true"}},
+            ),
+            _statement(
+                "StateMachines",
+                {"AWS": self._root},
+                ["kms:Decrypt", "kms:GenerateDataKey"],
+                {
+                    "StringEquals": {"kms:CallerAccount": self._account},
+                    "ArnLike": {"kms:EncryptionContext:aws:states:stateMachineArn": machines},
+                },
             ),
             _statement(
                 "Senders",

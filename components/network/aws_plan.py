@@ -18,6 +18,7 @@ _HOST = re.compile(r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61
 
 INTERFACES: Mapping[str, tuple[str, ...]] = {
     "autoscaling": ("Describe*", "SetDesiredCapacity", "TerminateInstanceInAutoScalingGroup"),
+    "aps-workspaces": ("RemoteWrite",),
     "bedrock-runtime": ("InvokeModel", "InvokeModelWithResponseStream", "ApplyGuardrail"),
     "ec2": (
         *("Describe*", "CreateTags", "DeleteTags", "*NetworkInterface*", "AssignPrivateIpAddresses"),
@@ -33,13 +34,19 @@ INTERFACES: Mapping[str, tuple[str, ...]] = {
     "monitoring": ("PutMetricData",),
     "secretsmanager": ("GetSecretValue", "DescribeSecret"),
     "sqs": ("SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueue*"),
-    "states": ("StartExecution", "StopExecution", "DescribeExecution", "GetExecutionHistory", "SendTask*"),
+    "states": ("StartExecution", "DescribeStateMachine", "DescribeExecution", "GetExecutionHistory", "SendTask*"),
     "sts": ("AssumeRole", "TagSession", "GetCallerIdentity"),
     "xray": ("PutTraceSegments", "PutTelemetryRecords", "GetSampling*"),
 }
 """Service of an interface endpoint → what it lets through."""
 
-_PREFIXES = {"bedrock-runtime": "bedrock", "ecr.api": "ecr", "ecr.dkr": "ecr", "monitoring": "cloudwatch"}
+_PREFIXES = {
+    "aps-workspaces": "aps",
+    "bedrock-runtime": "bedrock",
+    "ecr.api": "ecr",
+    "ecr.dkr": "ecr",
+    "monitoring": "cloudwatch",
+}
 """How IAM calls a service whose endpoint is called otherwise."""
 _OWN = frozenset({"kms", "logs", "s3", "secretsmanager", "sqs", "states"})
 """Services whose resources have to be the account's own too: else they lead data to somebody else's."""
@@ -94,8 +101,8 @@ def divide(cidr: str, zones: int) -> Addresses:
     return Addresses(str(whole), {"workloads": [str(quarter) for quarter in quarters[:zones]], **subnets})
 
 
-def declared(exits: Collection[tuple[str, int]]) -> tuple[list[str], list[int]]:
-    """Host names and ports that may be called outside; raises ``AwsNetworkError``.
+def declared(exits: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Host name and port of all that may be called outside, each once; raises ``AwsNetworkError``.
 
     The firewall reads the name in a TLS greeting, so it knows neither addresses nor what is not encrypted.
     """
@@ -106,7 +113,19 @@ def declared(exits: Collection[tuple[str, int]]) -> tuple[list[str], list[int]]:
             )
         if port == 80:
             raise AwsNetworkError(f"exit {host}:80: it would leave unencrypted; call it by https")
-    return sorted({host for host, _ in exits}), sorted({port for _, port in exits})
+    return sorted({(host, port) for host, port in exits})
+
+
+def firewall_rules(exits: Sequence[tuple[str, int]]) -> str:
+    """Rules in Suricata's language: a greeting that names the host passes, at the ports that it is declared with.
+
+    AWS's own list of domains knows no ports: each host would pass at every port that any other is declared with.
+    """
+    return "\n".join(
+        f"pass tls $HOME_NET any -> $EXTERNAL_NET {port} "
+        f'(tls.sni; content:"{host}"; startswith; endswith; nocase; flow:to_server, established; sid:{number}; rev:1;)'
+        for number, (host, port) in enumerate(exits, start=1)
+    )
 
 
 def _is_address(host: str) -> bool:

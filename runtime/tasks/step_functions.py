@@ -24,8 +24,8 @@ from runtime.tasks.states import Event, State
 log = logging.getLogger(__name__)
 
 AWS_ERRORS = (BotoCoreError, ClientError)
-TOKEN_GONE = frozenset({"InvalidToken", "TaskDoesNotExist", "TaskTimedOut"})
-"""Codes of AWS: nobody waits for an answer by this token any more."""
+TOKEN_GONE = frozenset({"TaskDoesNotExist", "TaskTimedOut"})
+"""Codes of AWS: nobody waits for an answer by this token any more. One that it cannot read is ``InvalidToken``."""
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
 
 

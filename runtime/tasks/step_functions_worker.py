@@ -12,14 +12,13 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from temporalio.exceptions import ApplicationError
 
 from regions.manifest import StepFunctions
-from runtime.tasks.activities import Activities
-from runtime.tasks.messages import StepRef, Transition, Wait
+from runtime.tasks.messages import ActResult, StepRef, Thought, Transition, Wait
 from runtime.tasks.step_functions import AWS_ERRORS, TOKEN_GONE, Aws, code_of
 
 log = logging.getLogger(__name__)
@@ -36,6 +35,18 @@ TRY_SECONDS = 600
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
 GRACE_SECONDS = 5
 """For steps under way when told to stop; the rest is given to the next worker."""
+
+
+class Activities(Protocol):
+    """What steps come to; ``runtime.tasks.activities`` has them."""
+
+    async def think(self, step: StepRef) -> Thought: ...
+
+    async def act(self, step: StepRef) -> ActResult: ...
+
+    async def record(self, transition: Transition) -> None: ...
+
+    async def wait(self, wait: Wait) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,9 @@ async def polling(endpoint: StepFunctions, activities: Activities) -> AsyncGener
     try:
         yield
     finally:
-        await worker.stop()
+        worker.stop()
         await loop
+        await worker.drain()
 
 
 class StepWorker:
@@ -101,9 +113,12 @@ class StepWorker:
                 self._under_way.add(task)
                 task.add_done_callback(self._under_way.discard)
 
-    async def stop(self) -> None:
-        """No more messages; steps under way may end for a while, and are given back then."""
+    def stop(self) -> None:
+        """No more messages than the look under way brings."""
         self._stopping = True
+
+    async def drain(self) -> None:
+        """Steps under way may end for a while, and are given back then."""
         if self._under_way:
             _, late = await asyncio.wait(self._under_way, timeout=GRACE_SECONDS)
             for task in late:
@@ -119,8 +134,8 @@ class StepWorker:
             log.error("message %s is no step: %s; the queue puts it aside", message["MessageId"], type(error).__name__)
             return
         try:
-            if await self._answered(step, receipt):
-                await self._sqs.call("delete_message", QueueUrl=self._queue, ReceiptHandle=receipt)
+            await self._settle(step, receipt)
+            await self._sqs.call("delete_message", QueueUrl=self._queue, ReceiptHandle=receipt)
         except AWS_ERRORS as error:
             log.warning("message %s comes again: %s", message["MessageId"], code_of(error))
         except asyncio.CancelledError:
@@ -133,15 +148,16 @@ class StepWorker:
         shape, activity = self._activities[fields["activity"]]
         return _Step(str(fields["token"]), activity, msgspec.convert(fields, shape))
 
-    async def _answered(self, step: _Step, receipt: str) -> bool:
-        """Whether the message may go: the step is answered, or nobody waits for it any more."""
+    async def _settle(self, step: _Step, receipt: str) -> None:
+        """Until the step is answered, or nobody waits for it any more."""
         if not await self._awaited(step):
-            return True
+            return
         doing = asyncio.create_task(self._do(step))
         beating = asyncio.create_task(self._beat(step, receipt))
         try:
             await asyncio.wait({doing, beating}, return_when=asyncio.FIRST_COMPLETED)
-            return not doing.done() or step.is_wait or await self._answer(step, doing)
+            if doing.done():
+                await self._answer(step, doing)
         finally:
             for task in (doing, beating):
                 task.cancel()
@@ -178,15 +194,14 @@ class StepWorker:
         """Whether the state machine still waits for this answer; it hears that somebody is at it."""
         return step.is_wait or await self._told(step, "send_task_heartbeat")
 
-    async def _answer(self, step: _Step, doing: asyncio.Task[Any]) -> bool:
-        error = doing.exception()
-        if isinstance(error, ApplicationError):
+    async def _answer(self, step: _Step, doing: asyncio.Task[Any]) -> None:
+        try:
+            output = _output(step.argument, doing.result())
+        except ApplicationError as error:
             await self._told(step, "send_task_failure", error=error.type or "internal", cause="")
-        elif error is not None:
-            raise error
         else:
-            await self._told(step, "send_task_success", output=_output(step.argument, doing.result()))
-        return True
+            if not step.is_wait:
+                await self._told(step, "send_task_success", output=output)
 
     async def _told(self, step: _Step, operation: str, **parameters: str) -> bool:
         """Whether the state machine took it; False where it waits no more."""
