@@ -12,7 +12,7 @@ ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 
 
 class Part(StrEnum):
-    """``runtime``: gateway and worker. ``tools``: what runs the agents' tools."""
+    """``runtime``: gateway and worker. ``tools``: what runs the agents' tools. ``observability``: the collector."""
 
     RUNTIME = "runtime"
     TOOLS = "tools"
@@ -20,9 +20,13 @@ class Part(StrEnum):
     MODELS = "models"
     PRIMARY = "primary"
     REPLICA = "replica"
+    CACHE = "cache"
+    OBSERVABILITY = "observability"
 
 
-HTTP, POSTGRES, TEMPORAL, VLLM = 8080, 5432, 7233, 8000
+HTTP, POSTGRES, TEMPORAL, VLLM, VALKEY, OTLP = 8080, 5432, 7233, 8000, 6379, 4318
+INSTANCES = 8000
+"""Where CloudNativePG's instances answer it, and each other."""
 TEMPORAL_SERVICES = {
     "frontend": (TEMPORAL, 6933),
     "history": (7234, 6934),

@@ -27,7 +27,18 @@ def exits(spec: FabricSpec, catalogue: Catalogue) -> tuple[Exit, ...]:
     Raises ``UnknownExit`` for a provider whose host is its region's affair, ``UnknownServing`` for a model that the
     catalogue does not know.
     """
+    return tuple(sorted({*runtime_exits(spec, catalogue), *telemetry_exits(spec)}))
+
+
+def runtime_exits(spec: FabricSpec, catalogue: Catalogue) -> tuple[Exit, ...]:
+    """Those of the gateway itself, where a collector of its own sends logs and telemetry. Raises as ``exits`` does."""
     return tuple(sorted({_exit(url) for url in _urls(spec, catalogue)}))
+
+
+def telemetry_exits(spec: FabricSpec) -> tuple[Exit, ...]:
+    """Where logs and telemetry are sent."""
+    destinations = (*spec.logs.sinks.values(), *spec.telemetry.values())
+    return tuple(sorted({_exit(destination.url) for destination in destinations}))
 
 
 def _urls(spec: FabricSpec, catalogue: Catalogue) -> Iterator[str]:
@@ -36,8 +47,6 @@ def _urls(spec: FabricSpec, catalogue: Catalogue) -> Iterator[str]:
             yield url
     for system in spec.core_systems.values():
         yield from filter(None, [system.url, system.openapi if (system.openapi or "").startswith("http") else None])
-    for destinations in (spec.logs.sinks, spec.telemetry):
-        yield from (destination.url for destination in destinations.values())
 
 
 def _called(candidate: Candidate, key: str, catalogue: Catalogue) -> str | None:

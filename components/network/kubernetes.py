@@ -26,11 +26,14 @@ from pulumi_kubernetes.networking.v1 import (
 from components.infrastructure import Refused
 from components.kubernetes.parts import (
     HTTP,
+    INSTANCES,
+    OTLP,
     PART_LABEL,
     POSTGRES,
     STACK_LABEL,
     TEMPORAL,
     TEMPORAL_SERVICES,
+    VALKEY,
     VLLM,
     Part,
 )
@@ -66,11 +69,15 @@ REACHES = (
     Reach(Part.TOOLS, Part.REPLICA, POSTGRES),
     Reach(Part.ORCHESTRATOR, Part.PRIMARY, POSTGRES),
     *(Reach(Part.ORCHESTRATOR, Part.ORCHESTRATOR, port) for ports in TEMPORAL_SERVICES.values() for port in ports),
-    Reach(Part.PRIMARY, Part.PRIMARY, POSTGRES),
+    *(Reach(part, part, port) for part in (Part.PRIMARY, Part.REPLICA) for port in (POSTGRES, INSTANCES)),
     Reach(Part.REPLICA, Part.PRIMARY, POSTGRES),
+    Reach(Part.RUNTIME, Part.CACHE, VALKEY),
+    *(Reach(part, Part.OBSERVABILITY, OTLP) for part in (Part.RUNTIME, Part.TOOLS, Part.ORCHESTRATOR, Part.MODELS)),
 )
 """Who reaches whom; all else is denied. Of the database the tools reach the replica, which follows the primary."""
-
+_OPERATOR = {"app.kubernetes.io/name": "cloudnative-pg"}
+_HOLD_DATA = (Part.PRIMARY, Part.REPLICA)
+_KEPT = (*_HOLD_DATA, Part.RUNTIME)
 
 CILIUM: Final = "cilium"
 """As ``entry``: Cilium's own Gateway, which is no pod of any namespace."""
@@ -89,8 +96,9 @@ class KubernetesNetworkArgs(TypedDict):
     knows names, every one of them needs its own.
 
     ``callers``: CIDRs that call the gateway themselves, as a cloud's load balancer does. ``entry``: namespace of the
-    Gateway's data plane, which calls it for others, or ``CILIUM``. ``server``: the API server, which Cilium knows by
-    itself. ``bucket``: where the models' weights lie.
+    Gateway's data plane, which calls it for others, or ``CILIUM``. ``scaler``: namespace of KEDA, which asks it how
+    often models are wanted. ``server``: the API server, which Cilium knows by itself. ``bucket``: where the models'
+    weights lie.
     """
 
     stack: str
@@ -100,8 +108,12 @@ class KubernetesNetworkArgs(TypedDict):
     cilium: bool
     callers: NotRequired[Sequence[str]]
     entry: NotRequired[str]
+    scaler: NotRequired[str]
     server: NotRequired[Exit]
     bucket: NotRequired[Exit]
+    telemetry: NotRequired[Sequence[Exit]]
+    backup: NotRequired[Exit]
+    operator: NotRequired[str]
 
 
 class KubernetesNetwork(Network):
@@ -120,7 +132,7 @@ class KubernetesNetwork(Network):
         parts = [part for part in Part if part is not Part.MODELS or args["hosted"]]
         self._reaches = [reach for reach in REACHES if {reach.source, reach.target} <= set(parts)]
         namespaces = {part: self._create_part(part) for part in parts}
-        workloads = [name for part, name in namespaces.items() if part not in (Part.PRIMARY, Part.REPLICA)]
+        workloads = [name for part, name in namespaces.items() if part not in _HOLD_DATA]
         self.id = pulumi.Output.from_input(args["stack"])
         self.workloads = pulumi.Output.all(*workloads)
         self.primary = pulumi.Output.all(namespaces[Part.PRIMARY])
@@ -138,9 +150,10 @@ class KubernetesNetwork(Network):
         return pulumi.Output.all(made, *(policy.urn for policy in policies)).apply(lambda known: known[0])
 
     def _kept(self, part: Part) -> pulumi.ResourceOptions:
-        """Whoever deletes a namespace deletes the claims of volumes in it: the databases' stay, and stay closed."""
-        holds_data = part in (Part.PRIMARY, Part.REPLICA)
-        return pulumi.ResourceOptions(parent=self, protect=holds_data, retain_on_delete=holds_data)
+        """Whoever deletes a namespace deletes what is in it: the claims of the databases' volumes, and the Secret that
+        the runtime reads them with. They stay, and stay closed."""
+        kept = part in _KEPT
+        return pulumi.ResourceOptions(parent=self, protect=kept, retain_on_delete=kept)
 
     def _create_namespace(self, part: Part) -> Namespace:
         modes = ("enforce", "warn", "audit")
@@ -173,7 +186,8 @@ class KubernetesNetwork(Network):
                     for source, target, port in self._reaches
                     if target is part
                 ]
-                + self._entering(part),
+                + self._entering(part)
+                + self._operated(part),
                 egress=[*self._dns(), *self._parts(part), *self._outside(part)],
             ),
             opts=self._child,
@@ -192,12 +206,24 @@ class KubernetesNetwork(Network):
     def _entering(self, part: Part) -> list[NetworkPolicyIngressRuleArgs]:
         """From outside: whoever brings calls to the gateway, and nobody else to anything."""
         peers = [NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=block)) for block in self._args.get("callers", ())]
-        if (entry := self._args.get("entry", CILIUM)) != CILIUM:
-            selected = LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: entry})
-            peers.append(NetworkPolicyPeerArgs(namespace_selector=selected))
+        for namespace in (self._args.get("entry", CILIUM), self._args.get("scaler", CILIUM)):
+            if namespace != CILIUM:
+                selected = LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: namespace})
+                peers.append(NetworkPolicyPeerArgs(namespace_selector=selected))
         if part is not Part.RUNTIME or not peers:
             return []
         return [NetworkPolicyIngressRuleArgs(from_=peers, ports=[_port(HTTP)])]
+
+    def _operated(self, part: Part) -> list[NetworkPolicyIngressRuleArgs]:
+        """What the databases' operator asks of their instances (cloudnative-pg 1.30.1, docs/src/networking.md)."""
+        operator = self._args.get("operator")
+        if operator is None or part not in _HOLD_DATA:
+            return []
+        peer = NetworkPolicyPeerArgs(
+            namespace_selector=LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: operator}),
+            pod_selector=LabelSelectorArgs(match_labels=_OPERATOR),
+        )
+        return [NetworkPolicyIngressRuleArgs(from_=[peer], ports=[_port(POSTGRES), _port(INSTANCES)])]
 
     def _parts(self, part: Part) -> list[NetworkPolicyEgressRuleArgs]:
         return [
@@ -286,8 +312,11 @@ def _exits(args: KubernetesNetworkArgs) -> dict[Part, list[Exit]]:
         raise ExitRefused(f"entry: {CILIUM} is not the network plugin here; name the namespace of the Gateway's pods")
     exits: dict[Part, list[Exit]] = {part: [] for part in Part}
     exits[Part.RUNTIME] += args["exits"]
+    exits[Part.OBSERVABILITY] += args.get("telemetry", ())
     if "bucket" in args:
         exits[Part.MODELS].append(args["bucket"])
+    if "backup" in args:
+        exits[Part.PRIMARY].append(args["backup"])
     if "server" in args:
         for part in _CALLS_SERVER:
             exits[part].append(args["server"])

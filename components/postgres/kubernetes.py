@@ -25,6 +25,12 @@ from components.postgres.contract import Postgres
 
 DATABASE: Final = "loomstead"
 MAJOR: Final = 18
+IMAGES: Final = {
+    17: "cloudnative-pg/postgresql@sha256:0eea5ac8c5e3043db94f4d512ffcfb9c06d6270a97f6d56e9f08e1571ef0484e",
+    18: "cloudnative-pg/postgresql@sha256:c2a773217853c6e0ffe7da9c37ea456466efb20cf844f27511a73fa6a81e3152",
+}
+"""By major version: 17.11 and 18.6 with pgvector (github.com/cloudnative-pg/artifacts, image-catalogs/
+catalog-standard-trixie.yaml at 0b1123d, of 2026-08-31), to be had in the stack's registry under the same name."""
 PRIMARY, REPLICA = "primary", "replica"
 """Names of the clusters, with which their Services' and Secrets' begin."""
 SUPERUSER: Final = f"{PRIMARY}-superuser"
@@ -77,10 +83,10 @@ SIZES: dict[str, _Size] = {
 class KubernetesPostgresArgs(TypedDict):
     """``region``: value of the nodes' label. ``primary``, ``replica``: namespaces. ``storage_class``: encrypted.
 
-    ``image``: PostgreSQL of ``version`` (18) with pgvector, CloudNativePG's ``standard`` or one made of it, by digest.
-    ``authority``: the ClusterIssuer that signs for both namespaces. ``statement_timeout_ms``: the longest that a read
-    of an agent may take. ``backup``: name of the ObjectStore that the log is archived in. The others say what is
-    otherwise the ``size``'s.
+    ``registry``: where images come from, as ``registry.example`` or ``registry.example/team``. ``version``: 18 or 17.
+    ``image``: of that version, with pgvector, by digest; otherwise the one known here. ``authority``: the ClusterIssuer
+    that signs for both namespaces. ``statement_timeout_ms``: the longest that a read of an agent may take. ``backup``:
+    name of the ObjectStore that the log is archived in. The others say what is otherwise the ``size``'s.
     """
 
     stack: str
@@ -89,10 +95,11 @@ class KubernetesPostgresArgs(TypedDict):
     replica: Input[str]
     storage_class: Input[str]
     authority: Input[str]
-    image: str
+    registry: str
     size: Size
     statement_timeout_ms: int
     backup: NotRequired[str]
+    image: NotRequired[str]
     version: NotRequired[int]
     storage_gib: NotRequired[int]
     replicas: NotRequired[int]
@@ -261,7 +268,7 @@ class KubernetesPostgres(Postgres):
             api_version="postgresql.cnpg.io/v1",
             kind="ImageCatalog",
             metadata=self._metadata("postgresql", part, namespace),
-            spec={"images": [{"major": args.get("version", MAJOR), "image": args["image"]}]},
+            spec={"images": [{"major": args.get("version", MAJOR), "image": _image(args)}]},
             opts=pulumi.ResourceOptions(parent=self),
         )
 
@@ -317,13 +324,21 @@ def _names(cluster: str, namespace: str) -> list[str]:
     return [f"{service}{end}" for service in services for end in ends]
 
 
+def _image(args: KubernetesPostgresArgs) -> str:
+    version = args.get("version", MAJOR)
+    if version not in IMAGES:
+        known = " or ".join(str(each) for each in IMAGES)
+        raise Refused(f"postgres.version: {version}: expected {known}, by its first number alone")
+    return args.get("image") or f"{args['registry']}/{IMAGES[version]}"
+
+
 def _checked(args: KubernetesPostgresArgs) -> _Size:
     size = SIZES.get(args["size"])
     if size is None:
         raise Refused(f"postgres: no size {args['size']!r}; sizes are {', '.join(SIZES)}")
-    image_by_digest(args["image"], "postgres.image")
-    if _WITHOUT_PGVECTOR in args["image"]:
-        raise Refused(f"postgres.image: {args['image']} has no pgvector: take CloudNativePG's standard image")
+    image = image_by_digest(_image(args), "postgres.image")
+    if _WITHOUT_PGVECTOR in image:
+        raise Refused(f"postgres.image: {image} has no pgvector: take CloudNativePG's standard image")
     if args["statement_timeout_ms"] < 1:
         raise Refused(
             f"postgres.replica.statement_timeout_ms: {args['statement_timeout_ms']}: expected 1 at least; "

@@ -6,7 +6,7 @@ The API server validates a NetworkPolicy and enforces none: what the objects mea
 proved of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -67,7 +67,7 @@ def a(part: Part) -> Pod:
 OUTSIDE = [Pod(None, address=address) for address in ("192.0.2.1", "10.20.0.7", "169.254.169.254", "198.51.100.1")]
 DNS = Pod("kube-system", (("k8s-app", "kube-dns"),))
 NEIGHBOUR = Pod("another", ((PART_LABEL, "runtime"),))
-PORTS = (22, 53, 80, 443, 8443, 8000, HTTP, POSTGRES, 7233)
+PORTS = (22, 53, 80, 443, 4317, 4318, 6379, 6443, 8443, 8000, HTTP, POSTGRES, 7233, 9187)
 
 
 def meaning(graph: Graph) -> Reachability:
@@ -106,16 +106,21 @@ def test_each_part_has_a_namespace_of_the_restricted_standard_and_everything_in_
         assert denied.properties["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
-def test_the_namespaces_of_the_databases_outlive_the_stack_and_stay_closed(graph: Graph) -> None:
+def test_the_namespaces_of_the_databases_and_of_the_runtimes_secrets_outlive_the_stack_and_stay_closed(
+    graph: Graph,
+) -> None:
     kept = {each.name for each in graph.resources if each.protect and each.retain_on_delete}
-    assert kept == {f"fabric-network-{kept}" for kept in ("primary", "primary-denied", "replica", "replica-denied")}
+    parts = ("primary", "replica", "runtime")
+    assert kept == {f"fabric-network-{part}{what}" for part in parts for what in ("", "-denied")}
 
 
 def test_the_outputs_are_namespaces_and_groups(graph: Graph) -> None:
     outputs = graph.outputs[graph.component("loomstead:network:Network").urn]
     assert outputs == {
         "id": STACK,
-        "workloads": [f"{STACK}-{part}" for part in ("runtime", "tools", "orchestrator", "models")],
+        "workloads": [
+            f"{STACK}-{part}" for part in ("runtime", "tools", "orchestrator", "models", "cache", "observability")
+        ],
         "primary": [f"{STACK}-primary"],
         "replica": [f"{STACK}-replica"],
         "runtime_group": "runtime",
@@ -162,7 +167,15 @@ def test_every_pair_is_denied_but_those_that_are_declared(graph: Graph) -> None:
         ("orchestrator", "primary", 5432),
         ("orchestrator", "orchestrator", 7233),
         ("primary", "primary", 5432),
+        ("primary", "primary", 8000),
         ("replica", "primary", 5432),
+        ("replica", "replica", 5432),
+        ("replica", "replica", 8000),
+        ("runtime", "cache", 6379),
+        ("runtime", "observability", 4318),
+        ("tools", "observability", 4318),
+        ("orchestrator", "observability", 4318),
+        ("models", "observability", 4318),
     }
 
 
@@ -355,14 +368,14 @@ SERVER, BUCKET = Exit("10.30.0.1", 6443), Exit("10.40.0.1", 443)
 
 
 def test_only_who_is_named_calls_the_gateway_from_outside_and_there_nothing_but_it() -> None:
-    meant = meaning(network({**ARGS, "callers": ["10.50.0.0/24"], "entry": "another"}))
+    meant = meaning(network({**ARGS, "callers": ["10.50.0.0/24"], "entry": "another", "scaler": "kube-system"}))
     strangers = [*OUTSIDE, DNS, Pod("another"), NEIGHBOUR, Pod(None, address="10.50.0.9")]
     found = {
         (there.namespace or there.address, str(part), port)
         for there, part, port in product(strangers, Part, PORTS)
         if meant.lets_in(there, a(part), port)
     }
-    assert found == {("another", "runtime", HTTP), ("10.50.0.9", "runtime", HTTP)}
+    assert found == {("another", "runtime", HTTP), ("kube-system", "runtime", HTTP), ("10.50.0.9", "runtime", HTTP)}
 
 
 def test_the_api_server_is_for_those_who_ask_it_and_the_bucket_for_the_models_alone() -> None:
@@ -404,3 +417,120 @@ def test_cilium_knows_the_api_server_and_its_own_gateway_without_their_addresses
 def test_ciliums_gateway_without_cilium_is_refused() -> None:
     with pytest.raises(ExitRefused, match="cilium is not the network plugin here"):
         network({**ARGS, "entry": "cilium"})
+
+
+SIEM, STORE = Exit("10.60.0.1", 443), Exit("10.70.0.1", 9000)
+WHOLE: KubernetesNetworkArgs = {
+    **ARGS,
+    "server": SERVER,
+    "bucket": BUCKET,
+    "telemetry": [SIEM],
+    "backup": STORE,
+    "operator": "cnpg-system",
+    "entry": "another",
+}
+OPERATOR = Pod("cnpg-system", (("app.kubernetes.io/name", "cloudnative-pg"),))
+ELSEWHERE = {
+    "model": OUTSIDE[0],
+    "orders": OUTSIDE[1],
+    "metadata": OUTSIDE[2],
+    "stranger": OUTSIDE[3],
+    "server": Pod(None, address=SERVER.host),
+    "bucket": Pod(None, address=BUCKET.host),
+    "siem": Pod(None, address=SIEM.host),
+    "store": Pod(None, address=STORE.host),
+    "dns": DNS,
+    "entry": NEIGHBOUR,
+    "operator": OPERATOR,
+    "beside-operator": Pod("cnpg-system"),
+}
+AMONG_TEMPORAL = {port for ports in TEMPORAL_SERVICES.values() for port in ports}
+ASKED = (53, 443, 4318, 5432, 6379, 6443, *AMONG_TEMPORAL, 8000, 8080, 8443, 9000)
+INSIDE_PODS = {str(part): a(part) for part in Part}
+BARE = {f"bare-{part}": Pod(f"{STACK}-{part}") for part in Part}
+Way = tuple[str, str, int]
+
+
+def whole() -> list[dict[str, Any]]:
+    others = ("kube-system", "another", "cnpg-system")
+    return [*manifests(network(WHOLE)), *({"kind": "Namespace", "metadata": {"name": name}} for name in others)]
+
+
+def ways(objects: list[dict[str, Any]], of: Part | None = None) -> set[Way]:
+    """Who reaches whom at which port, of all there is, or of one part alone: what policies elsewhere do is not known,
+    so of a way out only the leaving is asked, and of one in only the entering."""
+    meant = Reachability(objects)
+    ours = {**INSIDE_PODS, **BARE}
+    own = {name: pod for name, pod in ours.items() if of is None or pod.namespace == f"{STACK}-{of}"}
+    found = set()
+    for (name, pod), port in product(own.items(), ASKED):
+        for other, there in {**ours, **ELSEWHERE}.items():
+            if meant.reaches(pod, there, port):
+                found.add((name, other, port))
+            if meant.reaches(there, pod, port):
+                found.add((other, name, port))
+    return found
+
+
+def declared() -> set[Way]:
+    """What architecture and capabilities ask for, written out; nothing of it is read from the component."""
+    database = {("primary", "primary", port) for port in (5432, 8000)} | {
+        ("replica", "replica", port) for port in (5432, 8000)
+    }
+    parts = set(map(str, Part))
+    return {
+        *database,
+        ("replica", "primary", 5432),
+        ("runtime", "primary", 5432),
+        ("orchestrator", "primary", 5432),
+        ("tools", "replica", 5432),
+        ("runtime", "runtime", 8080),
+        ("runtime", "tools", 8080),
+        ("tools", "runtime", 8080),
+        ("runtime", "models", 8000),
+        ("runtime", "cache", 6379),
+        ("runtime", "orchestrator", 7233),
+        *(("orchestrator", "orchestrator", port) for port in AMONG_TEMPORAL),
+        *((part, "observability", 4318) for part in ("runtime", "tools", "orchestrator", "models")),
+        ("runtime", "model", 443),
+        ("runtime", "orders", 8443),
+        ("models", "bucket", 443),
+        ("primary", "store", 9000),
+        ("observability", "siem", 443),
+        *((part, "server", 6443) for part in ("runtime", "primary", "replica")),
+        ("entry", "runtime", 8080),
+        *(("operator", part, port) for part in ("primary", "replica") for port in (5432, 8000)),
+        *((part, "dns", 53) for part in parts),
+    }
+
+
+def test_of_the_whole_fabric_what_is_declared_is_let_through_and_nothing_else() -> None:
+    assert ways(whole()) == declared()
+
+
+def mutations(objects: list[dict[str, Any]]) -> Iterator[tuple[str, Part, list[dict[str, Any]]]]:
+    """Each policy taken away, and each rule of each."""
+    for index, found in enumerate(objects):
+        if found["kind"] != "NetworkPolicy":
+            continue
+        part = Part(found["metadata"]["namespace"].removeprefix(f"{STACK}-"))
+        called = f"{part}/{found['metadata']['name']}"
+        yield called, part, [*objects[:index], *objects[index + 1 :]]
+        for way in ("ingress", "egress"):
+            rules = found["spec"].get(way, [])
+            for rule in range(len(rules)):
+                left = {**found, "spec": {**found["spec"], way: [*rules[:rule], *rules[rule + 1 :]]}}
+                yield f"{called}/{way}/{rule}", part, [*objects[:index], left, *objects[index + 1 :]]
+
+
+def test_no_policy_and_no_rule_could_be_left_out_unseen() -> None:
+    objects, wanted = whole(), declared()
+    unseen = []
+    count = 0
+    for called, part, mutated in mutations(objects):
+        own = {str(part), f"bare-{part}"}
+        count += 1
+        if ways(mutated, part) == {way for way in wanted if own & {*way[:2]}}:
+            unseen.append(called)
+    assert count > 2 * len(Part)
+    assert unseen == []

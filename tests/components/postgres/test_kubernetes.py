@@ -18,6 +18,7 @@ from components.infrastructure import Refused
 from components.postgres import server
 from components.postgres.kubernetes import (
     DATABASE,
+    IMAGES,
     PRIMARY_HBA,
     REPLICA_HBA,
     SIZES,
@@ -30,7 +31,7 @@ from tests.fixtures.recording import Graph, conforms, record, reviewed
 
 STACK = "pg-test"
 PRIMARY, REPLICA = f"{STACK}-primary", f"{STACK}-replica"
-IMAGE = "registry.internal/postgresql:18-standard-trixie@sha256:" + "0123456789abcdef" * 4
+IMAGE = "mirror.internal/postgresql:18-standard-trixie@sha256:" + "0123456789abcdef" * 4
 ARGS: KubernetesPostgresArgs = {
     "stack": STACK,
     "region": "onprem",
@@ -38,7 +39,7 @@ ARGS: KubernetesPostgresArgs = {
     "replica": REPLICA,
     "storage_class": "replicated-encrypted",
     "authority": f"{STACK}-authority",
-    "image": IMAGE,
+    "registry": "registry.internal",
     "size": "small",
     "statement_timeout_ms": 5000,
     "backup": "backup",
@@ -269,10 +270,16 @@ def test_a_size_says_instances_storage_and_memory(size: str) -> None:
 
 
 def test_each_part_of_a_size_can_be_said_instead() -> None:
-    graph = postgres(storage_gib=300, replicas=4, version=17)
+    graph = postgres(storage_gib=300, replicas=4, version=17, image=IMAGE)
     assert spec(graph, "replica")["instances"] == 4
     assert spec(graph, "primary")["storage"]["size"] == "300Gi"
     assert spec(graph, "primary-images")["images"] == [{"major": 17, "image": IMAGE}]
+
+
+@pytest.mark.parametrize("version", sorted(IMAGES))
+def test_an_image_comes_from_the_stacks_registry_by_its_digest(version: int) -> None:
+    (image,) = spec(postgres(version=version), "primary-images")["images"]
+    assert image == {"major": version, "image": f"registry.internal/{IMAGES[version]}"}
 
 
 def test_without_a_bucket_nothing_is_archived() -> None:
@@ -292,6 +299,7 @@ def test_without_a_bucket_nothing_is_archived() -> None:
         ({"image": IMAGE.replace("standard", "minimal")}, "has no pgvector"),
         ({"statement_timeout_ms": 0}, "expected 1 at least"),
         ({"storage_gib": 19}, "expected 20 at least"),
+        ({"version": 16}, "postgres.version: 16: expected 17 or 18"),
         ({"replicas": 0}, "expected 1 replica at least"),
     ],
 )
