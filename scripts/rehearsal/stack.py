@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from components.naming import cache_folder
 from scripts.command import StepFailed, run
 from scripts.engine import Engine, environment
 
@@ -74,6 +75,8 @@ class Stack:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_DEBUG_COMMANDS": "true",  # --event-log is one of them
             "LOOMSTEAD_STACK_FILE": str(self._stack_file),
+            "PYTHONDONTWRITEBYTECODE": "",  # compiling a cloud's SDK at each run takes longer than the run
+            "PYTHONPYCACHEPREFIX": str(cache_folder() / "bytecode"),
             **more,
         }
         (folder / "Pulumi.yaml").write_text(yaml.safe_dump(_project(project)))
