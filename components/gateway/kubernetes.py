@@ -71,7 +71,7 @@ class KubernetesGatewayArgs(TypedDict):
     ``manifest``: the signed Manifest's text. ``manifest_key``: the public JWK that verifies it, as JSON. ``issuer``:
     whom the worker's token is meant for. ``secrets``: name of the Secret that the Job fills in; ``store``: where what
     is in it is kept for good. ``credentials``: names of models' credentials; ``translator``: whether one is called by
-    way of LiteLLM. ``environment``: further plain variables of every process.
+    way of LiteLLM. ``environment``: further plain variables of every process, ``provision_environment`` of the Job.
 
     ``gateway_account``, ``worker_account``: ServiceAccounts of the namespace. ``provision_account``: the Job's, in
     ``provision_namespace``, whose part is ``provision_part``: where Secrets of the database's operator can be mounted,
@@ -110,6 +110,7 @@ class KubernetesGatewayArgs(TypedDict):
     database_ca: NotRequired[Input[str]]
     orchestrator_namespace: NotRequired[Input[str]]
     orchestrator_secret: NotRequired[str]
+    provision_environment: NotRequired[Mapping[str, Input[str]]]
     gateway_class: NotRequired[str]
     certificate_issuer: NotRequired[str]
     replicas: NotRequired[int]
@@ -177,6 +178,7 @@ class KubernetesGateway(Gateway):
         own: dict[str, Input[str]] = {
             "LOOMSTEAD_SECRET": Output.format("{0}/{1}", args["namespace"], args["secrets"]),
             "LOOMSTEAD_SECRET_STORE": args["store"],
+            **args.get("provision_environment", {}),
         }
         writers = [self._create_writer("writer", args["namespace"], args["secrets"])]
         if "orchestrator_secret" in args:

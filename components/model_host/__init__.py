@@ -1,3 +1,7 @@
 """Capability ``model_host``: a model server that the fabric runs itself."""
 
-PLATFORMS = {"local": "components.model_host.local:LocalModelHost"}
+PLATFORMS = {
+    "aws": "components.model_host.kubernetes:KubernetesModelHost",
+    "kubernetes": "components.model_host.kubernetes:KubernetesModelHost",
+    "local": "components.model_host.local:LocalModelHost",
+}

@@ -1,19 +1,8 @@
-"""What every platform's model host takes and gives."""
+"""What every platform's model host gives; what it takes is its platform's own Args."""
 
-from typing import TypedDict
+from collections.abc import Mapping
 
 import pulumi
-from pulumi import Input
-
-
-class ModelHostArgs(TypedDict):
-    """``weights``: the model file. ``model``: the name it is asked for by. ``context_tokens``: of one request."""
-
-    home: Input[str]
-    port: Input[int]
-    weights: str
-    model: str
-    context_tokens: int
 
 
 class ModelHost(pulumi.ComponentResource):
@@ -21,5 +10,5 @@ class ModelHost(pulumi.ComponentResource):
 
     url: pulumi.Output[str]
 
-    def __init__(self, name: str, args: ModelHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: Mapping[str, object], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("loomstead:model_host:ModelHost", name, None, opts)

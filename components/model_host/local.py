@@ -1,16 +1,29 @@
 """A model server on this machine: llama.cpp, on its processors."""
 
+from typing import TypedDict
+
 import pulumi
+from pulumi import Input
 
 from components.local.process import Process
 from components.local.program import PYTHON
-from components.model_host.contract import ModelHost, ModelHostArgs
+from components.model_host.contract import ModelHost
 
 LOADING_SECONDS = 120
 
 
+class LocalModelHostArgs(TypedDict):
+    """``weights``: the model file. ``model``: the name it is asked for by. ``context_tokens``: of one request."""
+
+    home: Input[str]
+    port: Input[int]
+    weights: str
+    model: str
+    context_tokens: int
+
+
 class LocalModelHost(ModelHost):
-    def __init__(self, name: str, args: ModelHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: LocalModelHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
         address = pulumi.Output.format("http://127.0.0.1:{0}", args["port"])
         options = {

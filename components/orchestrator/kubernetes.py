@@ -213,7 +213,8 @@ class KubernetesOrchestrator(Orchestrator):
         pods = self._workload("temporal-frontend")
         Service(
             f"{self._name}-service",
-            metadata=pods.metadata("temporal"),
+            # Its pods start after the schema, and who calls them waits by itself.
+            metadata=pods.metadata("temporal", {"pulumi.com/skipAwait": "true"}),
             spec=ServiceSpecArgs(
                 type="ClusterIP",
                 selector=pods.selector,

@@ -38,6 +38,7 @@ ARGS: KubernetesGatewayArgs = {
     "provision_part": Part.PRIMARY,
     "administrator": "primary-superuser",
     "authority": "primary-ca",
+    "provision_environment": {"LOOMSTEAD_AGENT_SESSIONS": "20"},
     "orchestrator_namespace": namespace(Part.ORCHESTRATOR),
     "orchestrator_secret": "temporal",
     "gateway_class": "cilium",
@@ -188,6 +189,8 @@ def test_the_processes_are_told_what_the_contract_says(graph: Graph) -> None:
     job = variables(container(graph, "provision"))
     assert job["LOOMSTEAD_SECRET"] == "fenced-runtime/secrets"
     assert job["LOOMSTEAD_SECRET_STORE"] == "kubernetes"
+    assert job["LOOMSTEAD_AGENT_SESSIONS"] == "20"
+    assert "LOOMSTEAD_AGENT_SESSIONS" not in told
     assert job["LOOMSTEAD_ORCHESTRATOR_SECRET"] == "fenced-orchestrator/temporal"
     assert job["LOOMSTEAD_ADMINISTRATOR"] == "/var/run/loomstead/administrator"
 
