@@ -47,7 +47,7 @@ class AwsNetwork(Network):
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self._asked = pulumi.InvokeOutputOptions(parent=self)
-        self._hosts, self._ports = plan.declared(args["exits"])
+        self._exits = plan.declared(args["exits"])
         self._services = plan.checked_services(args.get("services", plan.INTERFACES))
         self._partition = aws.get_partition_output(opts=self._asked).partition
         self._account = aws.get_caller_identity_output(opts=self._asked).account_id
@@ -75,7 +75,7 @@ class AwsNetwork(Network):
             region=args["region"],
             zones=zones,
             addresses=plan.divide(args.get("cidr", ""), len(zones)),
-            hosts=self._hosts,
+            exits=self._exits,
             logs=LogArgs(args["stack"], args["key"], args["log_days"]),
             partition=self._partition,
             account=self._account,
@@ -113,7 +113,7 @@ class AwsNetwork(Network):
         for index, block in enumerate(self._ground.blocks):
             self._allow_in(f"endpoints-from-{index}", endpoints, block)
         self._allow_out("runtime-to-endpoints", runtime, plan.HTTPS, to_group=endpoints.id)
-        for port in self._ports:
+        for port in sorted({port for _, port in self._exits}):
             self._allow_out(f"runtime-to-exits-{port}", runtime, port, to_block=EVERYWHERE)
         if self._ground.storage is not None:
             self._allow_out("runtime-to-s3", runtime, plan.HTTPS, to_list=self._ground.storage)

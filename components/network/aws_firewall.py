@@ -1,4 +1,5 @@
-"""The firewall by which workloads leave a VPC: TLS greetings that name a declared host pass, all else is dropped.
+"""The firewall by which workloads leave a VPC: a TLS greeting that names a declared host, at a port
+that it is declared with, passes; all else is dropped.
 
 Three limits: what a greeting names is believed, for TLS is not opened here; names are asked of the VPC's resolver,
 which does not go through the firewall and asks on; and a server's packets before the greeting is whole, such as window
@@ -13,8 +14,10 @@ import pulumi_aws as aws
 from pulumi import Input, Output
 from pulumi_aws.networkfirewall.outputs import FirewallFirewallStatus
 
+from components.network.aws_plan import firewall_rules
+
 FEWEST_RULES = 100
-"""Capacity of the rule group, which cannot change later without a new one: a rule a host, and room for more."""
+"""Capacity of the rule group, which cannot change later without a new one: a rule an exit, and room for more."""
 
 EVERYWHERE = "0.0.0.0/0"
 TCP = 6
@@ -53,11 +56,11 @@ class Firewall:
         vpc: Input[str],
         inside: str,
         subnets: Sequence[Input[str]],
-        hosts: list[str],
+        exits: list[tuple[str, int]],
         logs: LogArgs,
     ) -> None:
         self._name, self._key, self._child = name, logs.key, pulumi.ResourceOptions(parent=parent)
-        policy = self._create_policy(self._create_hosts(hosts, inside), self._create_tcp())
+        policy = self._create_policy(self._create_hosts(exits, inside), self._create_tcp())
         firewall = aws.networkfirewall.Firewall(
             f"{name}-firewall",
             vpc_id=vpc,
@@ -69,21 +72,15 @@ class Firewall:
         self._create_log(firewall, logs.create_group(parent, name, "refused"))
         self.statuses = firewall.firewall_statuses
 
-    def _create_hosts(self, hosts: list[str], inside: str) -> aws.networkfirewall.RuleGroup:
+    def _create_hosts(self, exits: list[tuple[str, int]], inside: str) -> aws.networkfirewall.RuleGroup:
         return aws.networkfirewall.RuleGroup(
             f"{self._name}-hosts",
             type="STATEFUL",
-            capacity=max(FEWEST_RULES, 2 * len(hosts)),
+            capacity=max(FEWEST_RULES, 2 * len(exits)),
             description="Hosts that the stack declares",
             rule_group={
                 "rule_variables": {"ip_sets": [{"key": "HOME_NET", "ip_set": {"definitions": [inside]}}]},
-                "rules_source": {
-                    "rules_source_list": {
-                        "generated_rules_type": "ALLOWLIST",
-                        "target_types": ["TLS_SNI"],
-                        "targets": hosts,
-                    }
-                },
+                "rules_source": {"rules_string": firewall_rules(exits)},
                 "stateful_rule_options": {"rule_order": "STRICT_ORDER"},
             },
             encryption_configuration={"type": "CUSTOMER_KMS", "key_id": self._key},

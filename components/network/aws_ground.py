@@ -32,13 +32,16 @@ class Ground:
 
 @dataclass(frozen=True)
 class Asked:
-    """``hosts``: those that may be called. ``partition``, ``account``: where the caller's credentials lead."""
+    """``exits``: host and port of all that may be called outside.
+
+    ``partition``, ``account``: where the caller's credentials lead.
+    """
 
     stack: str
     region: str
     zones: tuple[str, ...]
     addresses: plan.Addresses
-    hosts: list[str]
+    exits: list[tuple[str, int]]
     logs: LogArgs
     partition: Output[str]
     account: Output[str]
@@ -58,7 +61,7 @@ class MadeGround:
         tables = {zone: self._create_table("workloads", zone, subnets["workloads"][zone]) for zone in asked.zones}
         for role in ("primary", "replica", "endpoints"):
             self._create_closed_table(role, subnets[role])
-        if asked.hosts:
+        if asked.exits:
             self._create_way_out(tables)
         self.ground = Ground(
             id=self._vpc.id,
@@ -142,7 +145,7 @@ class MadeGround:
 
     def _create_firewall(self, subnets: Mapping[str, aws.ec2.Subnet]) -> Firewall:
         asked, ids = self._asked, [subnet.id for subnet in subnets.values()]
-        return Firewall(self._parent, self._name, self._vpc.id, asked.addresses.vpc, ids, asked.hosts, asked.logs)
+        return Firewall(self._parent, self._name, self._vpc.id, asked.addresses.vpc, ids, asked.exits, asked.logs)
 
     def _create_storage(self, tables: Mapping[str, aws.ec2.RouteTable]) -> aws.ec2.VpcEndpoint:
         asked = self._asked

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 import pytest
 
 from components.network.aws import AwsNetwork, AwsNetworkArgs
-from components.network.aws_plan import INTERFACES, AwsNetworkError
+from components.network.aws_plan import INTERFACES, AwsNetworkError, firewall_rules
 from tests.fixtures.recording import Graph, Recorded, aws_calls, conforms, record, reviewed
 
 HOMES = (("eu-central-1", "eu-gdpr"), ("eusc-de-east-1", "eu-gdpr"), ("us-east-1", "us-hipaa"))
@@ -44,13 +44,7 @@ CLAIMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
             "encryptionConfiguration": CUSTOMER_KEY,
             "ruleGroup": {
                 "ruleVariables": {"ipSets": [{"key": "HOME_NET", "ipSet": {"definitions": ["10.20.0.0/16"]}}]},
-                "rulesSource": {
-                    "rulesSourceList": {
-                        "generatedRulesType": "ALLOWLIST",
-                        "targetTypes": ["TLS_SNI"],
-                        "targets": ["models.example", "orders.example"],
-                    }
-                },
+                "rulesSource": {"rulesString": firewall_rules(EXITS)},
                 "statefulRuleOptions": {"ruleOrder": "STRICT_ORDER"},
             },
         },

@@ -82,7 +82,18 @@ def test_an_exit_that_the_firewall_could_not_tell_is_refused(host: str, port: in
 def test_exits_are_named_once_and_sorted() -> None:
     exits = [("b.example", 443), ("a.example", 8443), ("b.example", 8443)]
 
-    assert plan.declared(exits) == (["a.example", "b.example"], [443, 8443])
+    assert plan.declared([*exits, *exits]) == [("a.example", 8443), ("b.example", 443), ("b.example", 8443)]
+
+
+def test_a_host_passes_at_the_ports_that_it_is_declared_with_and_at_no_other() -> None:
+    rules = plan.firewall_rules([("a.example", 8443), ("b.example", 443)]).splitlines()
+
+    assert rules == [
+        "pass tls $HOME_NET any -> $EXTERNAL_NET 8443 "
+        '(tls.sni; content:"a.example"; startswith; endswith; nocase; flow:to_server, established; sid:1; rev:1;)',
+        "pass tls $HOME_NET any -> $EXTERNAL_NET 443 "
+        '(tls.sni; content:"b.example"; startswith; endswith; nocase; flow:to_server, established; sid:2; rev:1;)',
+    ]
 
 
 def test_an_unknown_service_is_refused() -> None:
