@@ -1,3 +1,6 @@
 """Capability ``triggers``: what starts tasks beside the gateway's signed webhook."""
 
-PLATFORMS = {"aws": "components.triggers.aws:AwsTriggers"}
+PLATFORMS = {
+    "aws": "components.triggers.aws:AwsTriggers",
+    "kubernetes": "components.triggers.kubernetes:KubernetesTriggers",
+}
