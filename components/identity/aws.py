@@ -202,7 +202,7 @@ class AwsIdentity(Identity):
             return {}
         namespaces = {"runtime": args["runtime"], "tools": args["tools"], "observability": args.get("observability")}
         found = {}
-        for pod in pods_of(args["pods"], args["stack"]):
+        for pod in pods_of(args["pods"]):
             namespace = namespaces[pod.namespace]
             if namespace is None:
                 continue

@@ -4,7 +4,8 @@ The gateway and the worker read no secret there: they have them mounted. What mo
 let them do is said by those, in documents that are handed through.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, NotRequired, TypedDict
 
 from pulumi import Input, Output
@@ -18,7 +19,8 @@ READER: Final = "agent_reader"
 
 
 class PodPolicies(TypedDict):
-    """``gateway``, ``worker``, ``collector``: further policies as JSON. ``arns``: how ARNs of the stack begin.
+    """``gateway``, ``worker``: policies as JSON. ``writable``: ARNs by action, for the collector of observability.
+    ``arns``: how ARNs of the stack begin.
 
     ``secrets``: what the names of its secrets begin with; ``key``: ARN of what encrypts them. ``primary``: ARN of the
     database's instance. ``replica_resource``: id of the replica in policies that say who may sign in.
@@ -26,12 +28,12 @@ class PodPolicies(TypedDict):
 
     gateway: Sequence[Input[str]]
     worker: Sequence[Input[str]]
-    collector: Sequence[Input[str]]
     arns: "Arns"
     secrets: Input[str]
     key: Input[str]
     primary: Input[str]
     replica_resource: NotRequired[Input[str]]
+    writable: NotRequired[Input[Mapping[str, Sequence[str]]]]
 
 
 class Arns(NamedTuple):
@@ -53,7 +55,7 @@ class Pod(NamedTuple):
     documents: Sequence[Input[str]]
 
 
-def pods_of(policies: PodPolicies, stack: str) -> Iterator[Pod]:
+def pods_of(policies: PodPolicies) -> Iterator[Pod]:
     """Every pod that has a role."""
     yield Pod(GATEWAY, "runtime", [], policies["gateway"])
     yield Pod(WORKER, "runtime", [], policies["worker"])
@@ -66,7 +68,8 @@ def pods_of(policies: PodPolicies, stack: str) -> Iterator[Pod]:
             "Resource": policies["arns"].of("rds-db", user),
         }
         yield Pod(TOOLS, "tools", [signs_in], [])
-    yield Pod(COLLECTOR, "observability", _collector(policies, stack), policies["collector"])
+    if "writable" in policies:
+        yield Pod(COLLECTOR, "observability", [], [_by_action(policies["writable"])])
 
 
 def _provision(policies: PodPolicies) -> list[Statement]:
@@ -91,24 +94,14 @@ def _provision(policies: PodPolicies) -> list[Statement]:
     ]
 
 
-def _collector(policies: PodPolicies, stack: str) -> list[Statement]:
-    """X-Ray and metrics know no resources (Service Authorization Reference); metrics are held to the stack's own."""
-    groups = policies["arns"].of("logs", f"log-group:/loomstead/{stack}/*")
-    return [
-        {
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
-            "Resource": [groups],
-        },
-        {
-            "Effect": "Allow",
-            "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
-            "Resource": "*",
-        },
-        {
-            "Effect": "Allow",
-            "Action": "cloudwatch:PutMetricData",
-            "Resource": "*",
-            "Condition": {"StringEquals": {"cloudwatch:namespace": f"loomstead/{stack}"}},
-        },
-    ]
+def _by_action(writable: Input[Mapping[str, Sequence[str]]]) -> Output[str]:
+    return Output.from_input(writable).apply(
+        lambda told: json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {"Effect": "Allow", "Action": action, "Resource": [*arns]} for action, arns in sorted(told.items())
+                ],
+            }
+        )
+    )

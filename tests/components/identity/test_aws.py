@@ -43,6 +43,7 @@ MODELS = {
     ],
 }
 """As components.models.aws writes them."""
+LOGS = f"arn:aws:logs:{HOME}:log-group:/loomstead"
 QUEUE = f"arn:aws:sqs:{HOME}:s-steps"
 STEPS = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": QUEUE}]}
 ORDERS = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"arn:aws:execute-api:{HOME}:abc/prod/*"}
@@ -80,7 +81,7 @@ def identity(region: str = REGION, on_a_cluster: bool = True, preview: bool = Fa
                 "pods": {
                     "gateway": [json.dumps(MODELS)],
                     "worker": [json.dumps(STEPS)],
-                    "collector": [],
+                    "writable": {"logs:PutLogEvents": [f"{LOGS}/s/gateway:*"], "xray:PutTraceSegments": ["*"]},
                     "arns": Arns(partition, region, ACCOUNT),
                     "secrets": "loomstead/s/",
                     "key": KEY,
@@ -257,7 +258,6 @@ def bounds() -> Policy:
 
 SECRET = f"arn:aws:secretsmanager:{HOME}:secret:loomstead"
 BY_PROFILE = {"bedrock:InferenceProfileArn": PROFILE}
-LOGS = f"arn:aws:logs:{HOME}:log-group:/loomstead"
 BUCKET_ARN = "arn:aws:s3:::identity-issuer"
 SIGN_IN = f"arn:aws:rds-db:{HOME}:dbuser"
 
@@ -303,8 +303,6 @@ REQUESTS: list[tuple[str, Request, bool]] = [
     ("collector", asks("logs:DeleteLogGroup", f"{LOGS}/s/gateway"), False),
     ("collector", asks("xray:PutTraceSegments", "*"), True),
     ("collector", asks("xray:PutTraceSegments", "*", "us-east-1"), False),
-    ("collector", asks("cloudwatch:PutMetricData", "*", **{"cloudwatch:namespace": "loomstead/s"}), True),
-    ("collector", asks("cloudwatch:PutMetricData", "*", **{"cloudwatch:namespace": "AWS/EC2"}), False),
     ("scope-orders-rw", asks("execute-api:Invoke", f"arn:aws:execute-api:{HOME}:abc/prod/GET/orders"), True),
     ("scope-orders-rw", asks("execute-api:Invoke", f"arn:aws:execute-api:{HOME}:xyz/prod/GET/orders"), False),
     ("scope-orders-rw", asks("secretsmanager:GetSecretValue", f"{SECRET}/s/ledger-a1b2c3"), False),
