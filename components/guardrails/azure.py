@@ -1,7 +1,8 @@
 """Guardrails on Azure: Azure Policy on the stack's resource group, which refuses what would leave the Boundary.
 
-They are assigned to the group and not to the subscription, where other stacks may stand in other places. Azure takes up
-to half an hour until a new assignment refuses, so what is created meanwhile is the review's to have judged.
+They are assigned to the group and not to the subscription, where other stacks may stand in other places. Their texts
+are the subscription's all the same, so whoever deploys needs to be Resource Policy Contributor there. Azure takes up to
+half an hour until a new assignment refuses: what is created meanwhile is the review's to have judged.
 """
 
 from typing import TypedDict

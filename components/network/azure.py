@@ -106,7 +106,7 @@ class AzureNetwork(Network):
         kept = pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
         made = resources.ResourceGroup(f"{self._name}-group", location=region, opts=kept)
         self.group, self.group_id = made.name, made.id
-        self._ground = Ground(self._name, region, made.name, child)
+        self._ground = Ground(self._name, region, made.name, child, kept)
 
     def _create_vnet(self) -> None:
         given = self._args.get("vnet")

@@ -31,7 +31,7 @@ def create_workspace(ground: Ground, retention_days: int) -> Output[str]:
         features=operationalinsights.WorkspaceFeaturesArgs(disable_local_auth=True),
         public_network_access_for_ingestion="Disabled",
         public_network_access_for_query="Disabled",
-        opts=ground.child,
+        opts=ground.kept,
     ).id
 
 
@@ -97,5 +97,5 @@ def _create_store(ground: Ground, account: str) -> storage.StorageAccount:
         enable_https_traffic_only=True,
         minimum_tls_version="TLS1_2",
         network_rule_set=storage.NetworkRuleSetArgs(default_action=storage.DefaultAction.DENY, bypass="AzureServices"),
-        opts=ground.child,
+        opts=ground.kept,
     )

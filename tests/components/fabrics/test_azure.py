@@ -232,6 +232,32 @@ def test_what_cannot_be_is_refused_before_anything_is_registered(changed: dict[s
         check(ground(**changed))
 
 
+def test_a_network_that_is_there_is_used_and_looked_at_before_anything_is_made() -> None:
+    subnets = {name: f"{OWN}/subnets/{name}" for name in ("desk", "hands", "doors")}
+    own = {"id": OWN, "workloads": [subnets["desk"], subnets["hands"]], "endpoints": [subnets["doors"]]}
+    network = {"cidr": "10.40.0.0/20", "own": {**own, "egress": "10.0.0.4"}}
+    blocks = {"desk": "10.99.0.0/24", "hands": "10.99.1.0/24", "doors": "10.99.2.0/24"}
+    theirs = {
+        "azure-native:network:getVirtualNetwork": {
+            "location": "swedencentral",
+            "addressSpace": {"addressPrefixes": ["10.0.0.0/8"]},
+        },
+        "azure-native:network:getSubnet": lambda asked: {
+            "addressPrefix": blocks[asked["subnetName"]],
+            "networkSecurityGroup": {"id": "theirs"},
+            "routeTable": {"id": "theirs"},
+        },
+    }
+    graph = record(lambda: build(ground(network=network)), answers=answers, calls=theirs, stack=SWEDEN)
+
+    assert graph.of("azure-native:network:VirtualNetwork") == graph.of("azure-native:network:AzureFirewall") == []
+    assert graph.named("fabric-models-endpoint").properties["subnet"]["id"] == subnets["doors"]
+    assert {each.name for each in graph.of("azure-native:network:Subnet")} == {
+        "fabric-network-primary",
+        "fabric-network-replica",
+    }
+
+
 def test_all_that_is_wrong_is_told_together() -> None:
     with pytest.raises(AzureFabricError) as caught:
         check(ground(logs={"days": 7}, backup={"redundancy": "geo"}))

@@ -247,6 +247,19 @@ def test_the_group_stays_when_the_stack_goes_for_with_it_would_go_all_that_is_re
     assert group.retain_on_delete
 
 
+def test_what_was_logged_stays_when_the_stack_goes(graph: Graph) -> None:
+    logs = [role(graph, "logs", "azure-native:operationalinsights:Workspace"), role(graph, "flow-store", STORE)]
+
+    assert all(each.protect and each.retain_on_delete for each in logs)
+
+
+def test_flow_logs_are_kept_no_longer_than_azure_keeps_them() -> None:
+    graph = built(retention_days=730)
+
+    assert role(graph, "vnet-flows", "azure-native:network:FlowLog").properties["retentionPolicy"]["days"] == 365
+    assert role(graph, "logs", "azure-native:operationalinsights:Workspace").properties["retentionInDays"] == 730
+
+
 def test_only_tool_executors_and_the_primary_reach_the_replica(graph: Graph) -> None:
     tools, primary, replica = "10.40.4.0/22", "10.40.10.0/24", "10.40.11.0/24"
 

@@ -10,6 +10,7 @@ from tests.fixtures.rule_tables import Stack
 
 VAULT, GROUP = "azure-native:recoveryservices:Vault", "azure-native:resources:ResourceGroup"
 ACCOUNT, DEPLOYMENT = "azure-native:cognitiveservices:Account", "azure-native:cognitiveservices:Deployment"
+SCOPE = "azure-native:monitor:PrivateLinkScope"
 PROJECT = "azure-native:cognitiveservices:Project"
 CONNECTION = "azure-native:cognitiveservices:ProjectConnection"
 PROVIDER = "pulumi:providers:azure-native"
@@ -41,6 +42,8 @@ CASES = [
     IRELAND.case("Z01", "of another cloud", VAULT, {"location": "usgovvirginia"}, "location"),
     IRELAND.case("Z01", "no region of the catalogue", VAULT, {"location": "westeurope9"}, "location"),
     IRELAND.case("Z01", "known to the cloud only", VAULT, {"location": UNKNOWN}, "location"),
+    IRELAND.case("Z01", "a list of what a private address leads to", SCOPE, {"location": "global"}),
+    IRELAND.case("Z01", "a global service that has content", VAULT, {"location": "global"}, "location"),
     IRELAND.case("Z01", "provider inside", VAULT, {}, provider="westeurope"),
     IRELAND.case("Z01", "provider outside", VAULT, {}, "location", provider="uksouth"),
     IRELAND.case("Z01", "nobody says where", VAULT, {}, "location"),
