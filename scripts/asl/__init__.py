@@ -42,7 +42,11 @@ def _install(making: Path, report: Report) -> Path:
     node = _node(report)
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev", "--prefix", str(making)]
     with_node = {**os.environ, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"}
-    run([str(node / "npm"), "ci", *options], timeout=_SECONDS, environment=with_node)
+    bundled = (
+        node.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    )  # the wheel's ``npm`` does not find it
+    npm = [str(node / "node"), str(bundled)] if bundled.exists() else [str(node / "npm")]
+    run([*npm, "ci", *options], timeout=_SECONDS, environment=with_node)
     return making
 
 
