@@ -102,12 +102,17 @@ def _told(percent: int, kind: str, whom: Sequence[str]) -> aws.budgets.BudgetNot
     }
 
 
-def _checked(args: AwsBudgetArgs) -> AwsBudgetArgs:
-    if args["partition"] not in PARTITIONS:
+def check_partition(partition: str) -> None:
+    """Raises ``Refused`` where AWS has no budgets."""
+    if partition not in PARTITIONS:
         raise Refused(
-            f"budget: partition {args['partition']} has no AWS Budgets; leave budget out and watch the costs in the "
+            f"budget: partition {partition} has no AWS Budgets; leave budget out and watch the costs in the "
             f"account that pays, or take a region of {', '.join(PARTITIONS)}"
         )
+
+
+def _checked(args: AwsBudgetArgs) -> AwsBudgetArgs:
+    check_partition(args["partition"])
     if args["monthly"] < 1 or not args["notify"]:
         raise Refused("budget: expected a monthly sum of 1 US dollar at least, and one address at least to notify")
     return args

@@ -67,27 +67,30 @@ class AwsGateway(KubernetesGateway):
         )
 
 
+def check_entry(region: str, certificate: str, callers: Sequence[str]) -> None:
+    """Raises ``Refused`` for a certificate that is not of the region, and for callers that are nobody or everybody."""
+    if not re.fullmatch(rf"arn:aws[a-z-]*:acm:{re.escape(region)}:\d{{12}}:certificate/[\w-]+", certificate):
+        raise Refused(f"gateway.certificate: {certificate!r} is no certificate of ACM in {region}; name one by its ARN")
+    if not callers:
+        raise Refused("gateway.callers: nobody could call; name the CIDRs that may, such as the network's own")
+    for block in callers:
+        if ip_network(block).version != 4 or ip_network(block).prefixlen == 0:
+            raise Refused(f"gateway.callers: {block} is not a part of IPv4's addresses; name who calls")
+
+
 def _checked(args: AwsGatewayArgs) -> EdgeArgs:
-    region, stack = args["region"], args["stack"]
+    stack = args["stack"]
     if not _NAME.fullmatch(stack):
         raise Refused(
             f"gateway: {stack!r} cannot name a load balancer; take a stack's name of at most 32 small letters, "
             "digits and dashes"
         )
-    if not re.fullmatch(rf"arn:aws[a-z-]*:acm:{re.escape(region)}:\d{{12}}:certificate/[\w-]+", args["certificate"]):
-        raise Refused(
-            f"gateway.certificate: {args['certificate']!r} is no certificate of ACM in {region}; name one by its ARN"
-        )
-    if not args["callers"]:
-        raise Refused("gateway.callers: nobody could call; name the CIDRs that may, such as the network's own")
-    for block in args["callers"]:
-        if ip_network(block).version != 4 or ip_network(block).prefixlen == 0:
-            raise Refused(f"gateway.callers: {block} is not a part of IPv4's addresses; name who calls")
+    check_entry(args["region"], args["certificate"], args["callers"])
     if (requests := args.get("requests", REQUESTS.get(args["size"], 0))) < 10:
         raise Refused(f"gateway: requests {requests}: WAF counts no fewer than 10 in five minutes; name more")
     return EdgeArgs(
         stack=stack,
-        region=region,
+        region=args["region"],
         vpc=args["vpc"],
         subnets=args["subnets"],
         runtime_group=args["runtime_group"],

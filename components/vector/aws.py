@@ -27,14 +27,14 @@ class AwsVectorArgs(TypedDict):
 class AwsVector(Vector):
     def __init__(self, name: str, args: AwsVectorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
-        _check(args["version"])
+        check_version(args["version"])
         self.host, self.port = Output.from_input(args["host"]), Output.from_input(args["port"])
         self.database = Output.from_input(DATABASE)
         self.register_outputs({"host": self.host, "port": self.port, "database": self.database})
 
 
-def _check(version: str) -> None:
-    """A major version alone is its newest minor one."""
+def check_version(version: str) -> None:
+    """Raises ``Refused`` for a PostgreSQL without pgvector; a major version alone is its newest minor one."""
     major, _, minor = version.partition(".")
     if (int(major), int(minor or SINCE[1])) < SINCE:
         raise Refused(f"postgres.version: {version} of RDS has no pgvector; take {'.'.join(map(str, SINCE))} or later")
