@@ -16,6 +16,8 @@ from components.publish import Ground
 from components.spec import CONFIG_KEY, FabricSpec, country_of
 from regions.boundary import compile_boundary
 from regions.catalogue import load_catalogue
+from scripts.rehearsal.checks import mistakes
+from scripts.rehearsal.sdk import shape
 from tests.components.guardrails.test_azure import refusing
 from tests.fixtures.azure import answers
 from tests.fixtures.recording import Graph, Recorded, record, reviewed
@@ -80,6 +82,13 @@ def test_its_own_guardrails_refuse_none_of_it(stack: str) -> None:
     found = policies(planned(ground(stack)).plan)
 
     assert {each.name: refusing(found, each) for each in fabric(stack).resources if refusing(found, each)} == {}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_each_value_is_one_that_the_sdk_knows(stack: str) -> None:
+    made = [each for each in fabric(stack).resources if each.type.startswith("azure-native:")]
+
+    assert {each.name: mistakes(shape(each.type), each.properties) for each in made} == {each.name: [] for each in made}
 
 
 @pytest.mark.parametrize("stack", STACKS)
