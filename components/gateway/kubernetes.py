@@ -35,7 +35,7 @@ from components.gateway.kubernetes_pods import DATABASE_CA, MANIFEST, MANIFEST_K
 from components.gateway.kubernetes_route import Entry, create_route
 from components.infrastructure import Refused
 from components.kubernetes.parts import HTTP, Part
-from components.kubernetes.pods import Needs, Pod, Pods, image_by_digest
+from components.kubernetes.pods import PATIENCE, Needs, Pod, Pods, image_by_digest
 
 Store = Literal["kubernetes", "aws-secrets-manager"]
 STORES: tuple[Store, ...] = ("kubernetes", "aws-secrets-manager")
@@ -200,7 +200,12 @@ class KubernetesGateway(Gateway):
             spec=JobSpecArgs(
                 template=template, backoff_limit=6, active_deadline_seconds=_PROVISION_SECONDS, completions=1
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*writers, *args["after"]], delete_before_replace=True),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[*writers, *args["after"]],
+                delete_before_replace=True,
+                custom_timeouts=PATIENCE,
+            ),
         )
 
     def _create_writer(self, name: str, namespace: Input[str], secret: str) -> RoleBinding:
@@ -267,7 +272,7 @@ class KubernetesGateway(Gateway):
                 strategy=DeploymentStrategyArgs(type="RollingUpdate", rolling_update=rolling),
                 template=pods.template(pod),
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*after]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*after], custom_timeouts=PATIENCE),
         )
 
     @property

@@ -8,9 +8,9 @@ probe, folder    what they are given
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from pulumi import Input
+from pulumi import CustomTimeouts, Input
 from pulumi_kubernetes.core.v1 import (
     CapabilitiesArgs,
     ContainerArgs,
@@ -48,6 +48,8 @@ READABLE = 0o440
 """Mode of mounted secrets: root's, and read by the pod's group."""
 DRAIN_SECONDS = 5
 """What is between a pod's end and its last new request: every node has to hear of the first."""
+PATIENCE: Final = CustomTimeouts(create="30m", update="30m")
+"""Of the engine with what waits in the cluster for something else: nodes, a secret, another part."""
 _DIGEST = re.compile(r"[a-z0-9][a-z0-9.:/_-]*@sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SCRATCH = "scratch"

@@ -32,7 +32,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 
 from components.infrastructure import Refused
 from components.kubernetes.parts import TEMPORAL, TEMPORAL_SERVICES, Part
-from components.kubernetes.pods import READABLE, Container, Needs, Pod, Pods, image_by_digest, probe
+from components.kubernetes.pods import PATIENCE, READABLE, Container, Needs, Pod, Pods, image_by_digest, probe
 from components.orchestrator.contract import Orchestrator
 from components.orchestrator.temporal import ADDRESS, PLUGIN, SCHEMAS, Database, config_text
 
@@ -170,7 +170,9 @@ class KubernetesOrchestrator(Orchestrator):
             f"{self._name}-{role}",
             metadata=pods.metadata(f"temporal-{role}"),
             spec=JobSpecArgs(template=pods.template(pod), backoff_limit=10, active_deadline_seconds=_JOB_SECONDS),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*after], delete_before_replace=True),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*after], delete_before_replace=True, custom_timeouts=PATIENCE
+            ),
         )
 
     def _create_server(self, service: str, schema: Job) -> Deployment:
@@ -206,7 +208,7 @@ class KubernetesOrchestrator(Orchestrator):
                 strategy=DeploymentStrategyArgs(type="RollingUpdate", rolling_update=rolling),
                 template=pods.template(Pod(containers=[server], volumes=[config, self._database_volume()])),
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[schema]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[schema], custom_timeouts=PATIENCE),
         )
 
     def _create_service(self) -> None:

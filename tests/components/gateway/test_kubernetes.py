@@ -94,7 +94,7 @@ CELL_GATEWAY: Cell = [
     ("kubernetes:policy/v1:PodDisruptionBudget", "-gateway-disruption", {"spec.maxUnavailable": 1}),
     ("kubernetes:policy/v1:PodDisruptionBudget", "-worker-disruption", {"spec.maxUnavailable": 1}),
     ("kubernetes:core/v1:Service", "-service", {"spec.type": "ClusterIP", "spec.ports.0.port": 8080}),
-    ("kubernetes:core/v1:ConfigMap", "runtime-manifest", {"immutable": True, "data": ...}),
+    ("kubernetes:core/v1:ConfigMap", "-manifest", {"immutable": True, "data": ...}),
 ]
 CELL_GATEWAY_API: Cell = [
     (
