@@ -109,6 +109,7 @@ class AwsKeys(Keys):
                 ["kms:CreateGrant"],
                 {**through, "Bool": {"kms:GrantIsForAWSResource": "true"}},
             ),
+            *self._nodes(),
             _statement(
                 "StateMachines",
                 {"AWS": self._root},
@@ -131,6 +132,18 @@ class AwsKeys(Keys):
                 {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
             ),
         )
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        """Who starts nodes with encrypted volumes: Auto Scaling's own role, whose policies nobody can add the key to.
+        It is known by its path, which AWS alone gives out; named as principal, it would have to be there already.
+        """
+        role = Output.format("arn:{0}:iam::{1}:role/aws-service-role/autoscaling.*", self._partition, self._account)
+        starts = {"StringEquals": {"kms:CallerAccount": self._account}, "ArnLike": {"aws:PrincipalArn": role}}
+        grants = {**starts, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+        return [
+            _statement("Nodes", {"AWS": "*"}, USE, starts),
+            _statement("NodesGrants", {"AWS": "*"}, ["kms:CreateGrant"], grants),
+        ]
 
     def _principal(self, service: str) -> Output[str]:
         return aws.get_service_principal_output(service_name=service, opts=self._asked).name

@@ -21,7 +21,8 @@ from components.network.contract import Network
 class AwsNetworkArgs(TypedDict):
     """``zones``: two or three, by name; one more goes last. ``exits``: host and port of all that may be called outside.
     ``services``: those with interface endpoints, of ``aws_plan.INTERFACES``; none named: all. ``key``: ARN of the key
-    of logs and firewall. ``log_days``: how long logs are kept, one of the numbers CloudWatch takes.
+    of logs and firewall. ``log_days``: how long logs are kept, one of the numbers CloudWatch takes. ``boundary``: ARN
+    of the policy that bounds the role of the flow log.
 
     ``cidr``: private addresses, /16 to /21, of a VPC made here. Or ``vpc`` and its subnets by role: an own one.
     """
@@ -32,6 +33,7 @@ class AwsNetworkArgs(TypedDict):
     exits: Collection[tuple[str, int]]
     key: Input[str]
     log_days: int
+    boundary: NotRequired[Input[str]]
     services: NotRequired[Collection[str]]
     cidr: NotRequired[str]
     vpc: NotRequired[str]
@@ -79,6 +81,7 @@ class AwsNetwork(Network):
             logs=LogArgs(args["stack"], args["key"], args["log_days"]),
             partition=self._partition,
             account=self._account,
+            boundary=args.get("boundary"),
         )
         return MadeGround(self, self._name, asked).ground
 

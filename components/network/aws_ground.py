@@ -45,6 +45,7 @@ class Asked:
     logs: LogArgs
     partition: Output[str]
     account: Output[str]
+    boundary: Input[str] | None
 
 
 class MadeGround:
@@ -194,7 +195,12 @@ class MadeGround:
             "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
             "Resource": Output.format("{0}:*", group.arn),
         }
-        role = aws.iam.Role(f"{self._name}-flow-role", assume_role_policy=_document(trusted), opts=self._child)
+        role = aws.iam.Role(
+            f"{self._name}-flow-role",
+            assume_role_policy=_document(trusted),
+            permissions_boundary=self._asked.boundary,
+            opts=self._child,
+        )
         aws.iam.RolePolicy(f"{self._name}-flow-policy", role=role.id, policy=_document(written), opts=self._child)
         return role
 

@@ -26,13 +26,14 @@ INTERFACES: Mapping[str, tuple[str, ...]] = {
     ),
     "ecr.api": ("GetAuthorizationToken", "BatchGetImage", "BatchCheckLayerAvailability", "GetDownloadUrlForLayer"),
     "ecr.dkr": ("BatchGetImage", "BatchCheckLayerAvailability", "GetDownloadUrlForLayer"),
-    "eks": ("DescribeCluster",),
+    "eks": ("DescribeCluster", "DescribeNodegroup"),
     "eks-auth": ("AssumeRoleForPodIdentity",),
     "elasticloadbalancing": ("Describe*", "Create*", "Modify*", "Register*", "Deregister*", "Delete*", "*Tags", "Set*"),
     "kms": ("Encrypt", "Decrypt", "GenerateDataKey*", "DescribeKey", "Sign", "GetPublicKey", "CreateGrant"),
     "logs": ("CreateLogStream", "PutLogEvents", "DescribeLogGroups", "DescribeLogStreams"),
     "monitoring": ("PutMetricData",),
-    "secretsmanager": ("GetSecretValue", "DescribeSecret"),
+    "rds": ("DescribeDBInstances", "ModifyDBInstance"),
+    "secretsmanager": ("CreateSecret", "DescribeSecret", "GetSecretValue", "PutSecretValue"),
     "sqs": ("SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueue*"),
     "states": ("StartExecution", "DescribeStateMachine", "DescribeExecution", "GetExecutionHistory", "SendTask*"),
     "sts": ("AssumeRole", "TagSession", "GetCallerIdentity"),
@@ -48,7 +49,7 @@ _PREFIXES = {
     "monitoring": "cloudwatch",
 }
 """How IAM calls a service whose endpoint is called otherwise."""
-_OWN = frozenset({"kms", "logs", "s3", "secretsmanager", "sqs", "states"})
+_OWN = frozenset({"kms", "logs", "rds", "s3", "secretsmanager", "sqs", "states"})
 """Services whose resources have to be the account's own too: else they lead data to somebody else's."""
 
 

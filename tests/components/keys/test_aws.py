@@ -10,7 +10,8 @@ import pytest
 from joserfc.jwk import ECKey
 
 from components.keys.aws import SECRETS, SENDERS, SERVICES, SIGNERS, AwsKeys, AwsKeysArgs, jwk
-from tests.fixtures.recording import Graph, aws_calls, conforms, record, reviewed
+from tests.fixtures.iam import Request, granted
+from tests.fixtures.recording import AWS_ACCOUNT, Graph, aws_calls, conforms, record, reviewed
 
 HOMES = (("eu-central-1", "eu-gdpr"), ("eusc-de-east-1", "eu-gdpr"), ("us-east-1", "us-hipaa"))
 SIGNER = ECKey.generate_key("P-256")
@@ -136,3 +137,26 @@ def test_what_writes_of_its_own_accord_does_so_for_this_account_alone() -> None:
     assert senders["Principal"] == {"Service": [f"{service}.amazonaws.com" for service in SENDERS]}
     assert senders["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
     assert senders["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+STARTER = f"arn:aws:iam::{AWS_ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+
+
+@pytest.mark.parametrize(
+    ("action", "principal", "account", "decided"),
+    [
+        ("kms:GenerateDataKeyWithoutPlaintext", STARTER, AWS_ACCOUNT, True),
+        ("kms:CreateGrant", STARTER, AWS_ACCOUNT, True),
+        ("kms:ScheduleKeyDeletion", STARTER, AWS_ACCOUNT, False),
+        ("kms:Decrypt", STARTER.replace("aws-service-role/", ""), AWS_ACCOUNT, False),
+        ("kms:Decrypt", STARTER.replace(AWS_ACCOUNT, "999999999999"), "999999999999", False),
+    ],
+)
+def test_auto_scaling_alone_uses_the_key_for_nodes_volumes_beside_the_services(
+    action: str, principal: str, account: str, decided: bool
+) -> None:
+    statements = policy(keys(), "keys-encryption")
+    nodes = {"Statement": [statements["Nodes"], statements["NodesGrants"]]}
+    context = {"kms:CallerAccount": account, "kms:GrantIsForAWSResource": "true"}
+
+    assert granted(nodes, Request(action, context=context, principal=principal)) is decided
