@@ -2,6 +2,8 @@
 
 All of it is in the region and under the stack's key. What the cluster's collector sends where, ``exporters`` says; who
 is told of alarms subscribes to the topic. A person's address is no subscription here, for it names no region.
+
+Standard output of pods is none of it: nothing of the fabric may read the nodes' files.
 """
 
 from collections.abc import Mapping
@@ -17,7 +19,16 @@ from components.aws.logs import checked_days, create_log_group
 from components.infrastructure import Refused
 from components.observability.contract import Observability
 
-SOURCES = ("pods", "gateway", "worker")
+SOURCES = ("gateway", "worker")
+"""What sends logs to the collector, by its ``service.name``."""
+PIPELINES: Mapping[str, tuple[str, ...]] = {
+    "traces": ("awsxray",),
+    "metrics": ("prometheusremotewrite",),
+    **{f"logs/{source}": (f"awscloudwatchlogs/{source}",) for source in SOURCES},
+}
+"""Which exporter gets what."""
+_INDEXED = "otel.resource.loomstead.stack"
+"""How the exporter for X-Ray calls what the collector says of all: the stack's name."""
 METRICS_DAYS = 1095
 """The longest that a workspace keeps metrics (Amazon Managed Service for Prometheus, quotas)."""
 _GIB = 2**30
@@ -45,8 +56,8 @@ class AwsObservability(Observability):
     """``logs``: what the names of the log groups begin with. ``traces``: ARN of the stack's group in X-Ray.
     ``metrics``: URL of the workspace. ``alarms``: ARN of each made here. ``topic``: ARN, told of all of the stack's.
 
-    ``exporters``, ``extensions``: of an OpenTelemetry collector, by name, as its configuration has them. ``writable``:
-    ARNs by IAM action that the collector's role needs.
+    ``exporters``, ``extensions``: of an OpenTelemetry collector, by name, as its configuration has them; ``PIPELINES``
+    says which gets what. ``writable``: ARNs by IAM action that the collector's role needs.
     """
 
     topic: Output[str]
@@ -117,7 +128,7 @@ class AwsObservability(Observability):
         group = aws.xray.Group(
             f"{self._name}-traces",
             group_name=args["stack"],
-            filter_expression=f'annotation.loomstead_stack = "{args["stack"]}"',
+            filter_expression=f'annotation.{_INDEXED.replace(".", "_")} = "{args["stack"]}"',
             insights_configuration={"insights_enabled": False, "notifications_enabled": False},
             opts=self._child,
         )
@@ -172,7 +183,7 @@ class AwsObservability(Observability):
             for source in SOURCES
         }
         write = {"endpoint": f"{metrics}api/v1/remote_write", "auth": {"authenticator": "sigv4auth"}}
-        traces = {"region": region, "indexed_attributes": ["loomstead_stack"]}
+        traces = {"region": region, "indexed_attributes": [_INDEXED]}
         return {**logs, "awsxray": traces, "prometheusremotewrite": write}
 
 

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 import pytest
 
 from components.infrastructure import Refused
-from components.observability.aws import SOURCES, AwsObservability, AwsObservabilityArgs
+from components.observability.aws import PIPELINES, SOURCES, AwsObservability, AwsObservabilityArgs
 from tests.fixtures.recording import Graph, aws_calls, conforms, record, reviewed
 from tests.fixtures.workloads import unmet
 
@@ -30,7 +30,7 @@ CELL_OBSERVABILITY: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("aws:amp/workspace:Workspace", "-metrics", {"kmsKeyArn": ..., "loggingConfiguration.logGroupArn": ...}),
     ("aws:amp/workspaceConfiguration:WorkspaceConfiguration", "-metrics-kept", {"retentionPeriodInDays": 365}),
-    ("aws:xray/group:Group", "-traces", {"filterExpression": ...}),
+    ("aws:xray/group:Group", "-traces", {"filterExpression": 'annotation.otel_resource_loomstead_stack = "s"'}),
     ("aws:xray/encryptionConfig:EncryptionConfig", "-traces-key", {"type": "KMS", "keyId": ...}),
     ("aws:sns/topic:Topic", "-alarms", {"kmsMasterKeyId": ...}),
     ("aws:sns/topicPolicy:TopicPolicy", "-alarms-policy", {"policy": ...}),
@@ -88,6 +88,7 @@ def test_every_exporter_names_the_region_and_a_place_that_is_made_here() -> None
         "endpoint": "https://aps.test/workspaces/ws-1/api/v1/remote_write",
         "auth": {"authenticator": "sigv4auth"},
     }
+    assert {each for gets in PIPELINES.values() for each in gets} == exporters.keys()
     assert told(graph)["extensions"] == {"sigv4auth": {"region": "eu-central-1", "service": "aps"}}
 
 
