@@ -3,4 +3,5 @@
 PLATFORMS = {
     "aws": "components.budget.aws:AwsBudget",
     "azure": "components.budget.azure:AzureBudget",
+    "kubernetes": "components.budget.kubernetes:KubernetesBudget",
 }

@@ -1,3 +1,7 @@
 """Capability ``vector``: where embeddings are kept."""
 
-PLATFORMS = {"aws": "components.vector.aws:AwsVector", "local": "components.vector.local:LocalVector"}
+PLATFORMS = {
+    "aws": "components.vector.aws:AwsVector",
+    "kubernetes": "components.vector.kubernetes:KubernetesVector",
+    "local": "components.vector.local:LocalVector",
+}
