@@ -3,4 +3,5 @@
 PLATFORMS = {
     "aws": "components.observability.aws:AwsObservability",
     "azure": "components.observability.azure:AzureObservability",
+    "kubernetes": "components.observability.kubernetes:KubernetesObservability",
 }
