@@ -12,6 +12,7 @@ from joserfc.jwk import ECKey
 from components.keys.aws import SECRETS, SENDERS, SERVICES, SIGNERS, AwsKeys, AwsKeysArgs, jwk
 from tests.fixtures.iam import Request, granted
 from tests.fixtures.recording import AWS_ACCOUNT, Graph, aws_calls, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 HOMES = (("eu-central-1", "eu-gdpr"), ("eusc-de-east-1", "eu-gdpr"), ("us-east-1", "us-hipaa"))
 SIGNER = ECKey.generate_key("P-256")
@@ -25,6 +26,14 @@ CLAIMS: Mapping[str, Mapping[str, Any]] = {
     },
     **{f"keys-{secret}": {"name": f"loomstead/s/{secret}", "recoveryWindowInDays": 30} for secret in SECRETS},
 }
+CELL_KEYS: list[tuple[str, str, dict[str, Any]]] = [
+    (KEY, "-encryption", {"multiRegion": False, "enableKeyRotation": True, "policy": ...}),
+    *(
+        (KEY, f"-{role}", {"multiRegion": False, "keyUsage": "SIGN_VERIFY", "customerMasterKeySpec": "ECC_NIST_P256"})
+        for role in SIGNERS
+    ),
+    *((SECRET, f"-{secret}", {"kmsKeyId": ..., "recoveryWindowInDays": 30}) for secret in SECRETS),
+]
 
 
 def keys(region: str = "eu-central-1", preview: bool = False, **more: str) -> Graph:
@@ -54,6 +63,10 @@ def test_each_key_and_secret_is_what_it_claims(name: str, claimed: Mapping[str, 
     assert {key: found.properties.get(key) for key in claimed} == claimed
     assert found.protect
     assert found.retain_on_delete
+
+
+def test_it_is_what_its_cell_claims() -> None:
+    assert unmet(keys(), CELL_KEYS) == []
 
 
 @pytest.mark.parametrize(("region", "regime"), HOMES)

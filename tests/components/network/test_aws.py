@@ -11,6 +11,7 @@ import pytest
 from components.network.aws import AwsNetwork, AwsNetworkArgs
 from components.network.aws_plan import INTERFACES, AwsNetworkError, firewall_rules
 from tests.fixtures.recording import Graph, Recorded, aws_calls, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 HOMES = (("eu-central-1", "eu-gdpr"), ("eusc-de-east-1", "eu-gdpr"), ("us-east-1", "us-hipaa"))
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1"
@@ -133,6 +134,56 @@ CLAIMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         for service in INTERFACES
     },
 }
+
+RULES, TABLE = "aws:networkfirewall/ruleGroup:RuleGroup", "aws:ec2/routeTable:RouteTable"
+CELL_NETWORK: list[tuple[str, str, dict[str, Any]]] = [
+    ("aws:ec2/vpc:Vpc", "-vpc", {"cidrBlock": ..., "enableDnsSupport": True, "enableDnsHostnames": True}),
+    *(
+        ("aws:ec2/subnet:Subnet", f"-{role}-{zone}", {"availabilityZone": ..., "mapPublicIpOnLaunch": False})
+        for role in ("workloads", "primary", "replica", "endpoints")
+        for zone in ("a", "b")
+    ),
+    *((TABLE, f"-{role}-table", {}) for role in ("primary", "replica", "endpoints")),
+    ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "-default-group", {}),
+    *(("aws:ec2/securityGroup:SecurityGroup", f"-{role}", {}) for role in ("runtime", "tools", "endpoints")),
+    ("aws:ec2/vpcEndpoint:VpcEndpoint", "-s3", {"vpcEndpointType": "Gateway", "policy": ..., "routeTableIds": ...}),
+    *(
+        (
+            "aws:ec2/vpcEndpoint:VpcEndpoint",
+            f"-{service.replace('.', '-')}",
+            {
+                "vpcEndpointType": "Interface",
+                "policy": ...,
+                "privateDnsEnabled": True,
+                "subnetIds": ...,
+                "securityGroupIds": ...,
+            },
+        )
+        for service in INTERFACES
+    ),
+    (RULES, "-hosts", {"type": "STATEFUL", "ruleGroup.rulesSource.rulesString": ...}),
+    (RULES, "-tcp", {"type": "STATELESS", "ruleGroup.rulesSource.statelessRulesAndCustomActions": ...}),
+    (
+        "aws:networkfirewall/firewallPolicy:FirewallPolicy",
+        "-filter",
+        {
+            "firewallPolicy.statefulDefaultActions": ...,
+            "firewallPolicy.statelessDefaultActions": ["aws:drop"],
+            "firewallPolicy.statefulRuleGroupReferences": ...,
+        },
+    ),
+    (
+        "aws:networkfirewall/firewall:Firewall",
+        "-firewall",
+        {"subnetMappings": ..., "encryptionConfiguration.type": "CUSTOMER_KMS"},
+    ),
+    ("aws:networkfirewall/loggingConfiguration:LoggingConfiguration", "-firewall-log", {"loggingConfiguration": ...}),
+    ("aws:ec2/flowLog:FlowLog", "-flow-log", {"trafficType": "ALL", "logDestination": ..., "iamRoleArn": ...}),
+    *(
+        ("aws:cloudwatch/logGroup:LogGroup", f"-{of}", {"retentionInDays": ..., "kmsKeyId": ...})
+        for of in ("refused", "flows")
+    ),
+]
 
 
 def network(
@@ -267,6 +318,10 @@ def test_every_subnet_has_a_table_of_its_role(made: Graph) -> None:
 
     assert tables.keys() == {subnet.id for subnet in made.of(SUBNET)}
     assert all(tables[f"net-{role}-a-id"] == f"net-{role}-table-id" for role in ("primary", "replica", "endpoints"))
+
+
+def test_it_is_what_its_cell_claims(made: Graph) -> None:
+    assert unmet(made, CELL_NETWORK) == []
 
 
 def test_without_declared_hosts_there_is_no_way_out() -> None:
