@@ -4,7 +4,7 @@ Everything here is decided before anything is made.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -75,6 +75,7 @@ def planned(ground: Ground) -> Planned:
     faults = [*_wanting(spec), *_unknown(spec)]
     if faults or not (spec.account and spec.network.cidr and spec.directory):
         raise AzureFabricError("\n".join(faults))
+    made = _collected("models", lambda: hosting(spec, ground.catalogue), faults)
     unique = sha256(f"{spec.account}/{ground.stack}".encode()).hexdigest()[:6]
     found = Planned(
         plan=plan,
@@ -87,8 +88,8 @@ def planned(ground: Ground) -> Planned:
         name=f"{ground.stack}-{unique}",
         vault=f"{ground.stack[:17].rstrip('-')}-{unique}",
         log_account=f"flows{re.sub('[^a-z0-9]', '', ground.stack)[:13]}{unique}",
-        hosts=tuple(_collected(lambda: _hosts(spec, plan), faults) or ()),
-        hosting=_collected(lambda: hosting(spec, ground.catalogue), faults),
+        hosts=tuple(_collected("network", lambda: _hosts(spec, plan, made), faults) or ()),
+        hosting=made,
         mailing=_mailing(plan),
         since=_month(today),
     )
@@ -156,9 +157,8 @@ def _unknown(spec: FabricSpec) -> Iterator[str]:
         yield f"postgres.version: Azure takes a major version and sees to the minor one, got {spec.postgres.version}"
 
 
-def _hosts(spec: FabricSpec, plan: Plan) -> list[str]:
+def _hosts(spec: FabricSpec, plan: Plan, made: Hosting | None) -> list[str]:
     """Whom the runtime calls outside; the stack's own models have a private address."""
-    made = hosting(spec, plan.catalogue)
     called = [each for each in exits(spec, plan.catalogue) if made is None or each.host != made.host]
     wrong = [f"{each.host}:{each.port}" for each in called if each.port != network.HTTPS]
     if wrong:
@@ -173,10 +173,11 @@ def _refused(spec: FabricSpec, found: Planned) -> Iterator[str]:
     """What each part refuses of its own accord."""
     sizes, zones = spec.postgres, network.ZONES.get(found.environment, {})
     scopes = sorted(spec.scope_classes)
-    checks: tuple[Callable[[], object], ...] = (
-        lambda: network.addresses(found.cidr),
-        lambda: keys.check(found.plan, found.vault, tuple(map(str, zones)), keys_chosen(spec, found.plan, found.name)),
-        lambda: postgres.asked(
+    chosen = keys_chosen(spec, found.plan, found.name)
+    checks: Mapping[str, Callable[[], object]] = {
+        "network": lambda: network.addresses(found.cidr),
+        "keys": lambda: keys.check(found.plan, found.vault, tuple(map(str, zones)), chosen),
+        "postgres": lambda: postgres.asked(
             found.name,
             str(spec.size),
             sizes.machine,
@@ -185,11 +186,11 @@ def _refused(spec: FabricSpec, found: Planned) -> Iterator[str]:
             sizes.backup_days,
             max(1, len(spec.network.zones)),
         ),
-        lambda: identity.check(spec.directory.issuer if spec.directory else None, scopes),
-    )
+        "scope_classes": lambda: identity.check(spec.directory.issuer if spec.directory else None, scopes),
+    }
     faults: list[str] = []
-    for check in checks:
-        _collected(check, faults)
+    for section, check in checks.items():
+        _collected(section, check, faults)
     yield from faults
     if found.hosting and store_for(found.plan) is Store.HSM:
         yield (
@@ -200,12 +201,11 @@ def _refused(spec: FabricSpec, found: Planned) -> Iterator[str]:
         yield f"models: the private name of Azure's models in its cloud {found.environment} is unknown: leave them out"
 
 
-def _collected(asked: Callable[[], Found], faults: list[str]) -> Found | None:
+def _collected(section: str, asked: Callable[[], Found], faults: list[str]) -> Found | None:
     try:
         return asked()
     except (Refused, UnknownServing) as refused:
-        if str(refused) not in faults:
-            faults.append(str(refused))
+        faults.append(f"{section}: {refused}")
         return None
 
 

@@ -252,8 +252,8 @@ def check(plan: Plan, name: str, zones: Collection[str], chosen: AzureKeysChosen
         raise AzureKeysError(f"{why}, and no private name of an HSM is known in this cloud: take another region")
     if len(set(chosen.get("administrators", ()))) < _ADMINISTRATORS:
         raise AzureKeysError(
-            f"{why}, so it takes an HSM: name {_ADMINISTRATORS} administrators of it at least, or take a region whose "
-            "pair is inside the Boundary"
+            f"{why}, so it takes an HSM: name {_ADMINISTRATORS} administrators of it at least "
+            "(directory.key_administrators), or take a region whose pair is inside the Boundary"
         )
     if not chosen.get("secrets"):
         raise AzureKeysError(f"{why}, and an HSM holds no secrets: say in secrets where they lie instead")
