@@ -14,6 +14,7 @@ COMMANDS = {
     "review": "review:review_command",
     "rehearse": "rehearse:rehearse_command",
     "evidence": "evidence:evidence",
+    "guardrails": "guardrails:guardrails_command",
     "stack": "stack:stack",
     "preflight": "preflight:preflight_command",
     "regions": "regions:regions",
@@ -29,6 +30,7 @@ COMMANDS = {
 """Name → a module of this package, and the function or Typer in it."""
 SETTINGS = {"psql": {"ignore_unknown_options": True}}
 PUT_RIGHT_BY_PEOPLE = {
+    "components.infrastructure.Refused",
     "components.parity.NotSupported",
     "regions.boundary.ResidencyError",
     "regions.documents.DocumentError",

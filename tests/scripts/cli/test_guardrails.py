@@ -1,0 +1,48 @@
+"""`loomstead guardrails`, as a person types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import scripts.cli
+from scripts.cli.failure import CommandError
+
+DAY = ("--on", "2026-11-23")
+
+
+def guardrails(*arguments: str) -> Result:
+    return CliRunner().invoke(scripts.cli.app, ["guardrails", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("stack", "golden"),
+    [
+        ("aws-eu-central-1", "aws-eu-central-1-eu-gdpr"),
+        ("aws-us-east-1", "aws-us-east-1-us-hipaa"),
+        ("aws-eusc-de-east-1", "aws-eusc-de-east-1-eu-strict"),
+    ],
+)
+def test_the_shipped_stacks_have_the_documents_of_their_regime(stack: str, golden: str) -> None:
+    done = guardrails(stack, *DAY)
+    kept = Path(__file__).parents[2] / "golden" / "guardrails" / f"{golden}.service-control-policy.json"
+
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == {"service-control-policy": json.loads(kept.read_text(encoding="utf-8"))}
+
+
+def test_a_platform_whose_guardrails_are_resources_has_no_documents() -> None:
+    failed = guardrails("kubernetes-onprem", *DAY)
+
+    assert isinstance(failed.exception, CommandError)
+    assert "all made by `loomstead up`" in str(failed.exception)
+
+
+def test_a_stack_without_a_boundary_is_sent_to_review(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.wrong.yaml"
+    path.write_text("config: {}\n", encoding="utf-8")
+    failed = guardrails(str(path), *DAY)
+
+    assert isinstance(failed.exception, CommandError)
+    assert "loomstead review" in str(failed.exception)
