@@ -1,14 +1,18 @@
 """Backup on Kubernetes: where the log goes and what is taken at night, by the operators' own definitions."""
 
+import re
 from collections.abc import Mapping
+from textwrap import dedent
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes
 import pytest
+import yaml
 
 from components.backup.kubernetes import PLUGIN, STORE, KubernetesBackup, KubernetesBackupArgs
 from components.infrastructure import Refused
+from components.naming import REPOSITORY
 from components.postgres import kubernetes as postgres
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, conforms, record, reviewed
@@ -101,3 +105,20 @@ def test_the_real_api_server_takes_every_object_by_the_operators_definitions(ope
     operators.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     kept = [operators.apply(each) for each in manifests(backup(authority="objects-ca"))]
     assert {each["kind"] for each in kept} == {"ObjectStore", "ScheduledBackup"}
+
+
+RUNBOOK = REPOSITORY / "docs" / "runbooks" / "restore-kubernetes.md"
+
+
+def test_the_runbooks_manifests_are_such_that_the_real_api_server_takes(operators: Cluster) -> None:
+    operators.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    text = RUNBOOK.read_text().replace("<stack>", STACK)
+    for placeholder, value in {"<region>": "onprem", "<storage class>": "replicated-encrypted"}.items():
+        text = text.replace(placeholder, value)
+    found = [yaml.safe_load(dedent(each)) for each in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    assert [each["metadata"]["name"] for each in found] == ["restored", postgres.PRIMARY]
+    for each in found:
+        assert operators.refusal(each) is None
+        (source,) = each["spec"]["externalClusters"]
+        assert source["plugin"]["name"] == PLUGIN
+        assert source["plugin"]["parameters"]["barmanObjectName"] == STORE
