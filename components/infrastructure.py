@@ -97,11 +97,13 @@ class Gpu(Section):
 
 class Cluster(Section):
     """``own``: name of a cluster that is there. ``version``: of Kubernetes. ``machine``, ``nodes``: of the system's
-    nodes, otherwise the size's.
+    nodes, otherwise the size's. ``callers``: CIDRs of the network that deployers and operators call its API from.
 
     Kubernetes: ``context`` of the kubeconfig, and ``server``, the URL of the API server that it has to lead to;
-    ``storage_class`` for volumes; ``cilium``: whether it is the network plugin; ``encrypted_at_rest``: that the API
-    server encrypts Secrets with a key outside it, which nobody can see from inside; ``key``: a reference to that key.
+    ``issuer``: what its ServiceAccounts' tokens name; ``storage_class`` for volumes; ``cilium``: whether it is the
+    network plugin; ``encrypted_at_rest``: that the API server encrypts Secrets with a key outside it, which nobody can
+    see from inside; ``key``: a reference to that key. ``gateway_class``: of the Gateway API; ``entry``: namespace of
+    its data plane, none where it is Cilium's own. ``bucket``: the URL of the models' weights.
     """
 
     own: str | None = None
@@ -109,12 +111,17 @@ class Cluster(Section):
     machine: str | None = None
     nodes: int | None = Field(None, ge=2, le=1000)
     gpu: Gpu | None = None
+    callers: tuple[Cidr, ...] = ()
     context: str | None = None
     server: Http | None = None
+    issuer: Http = "https://kubernetes.default.svc.cluster.local"
     storage_class: str | None = None
     cilium: bool = False
     encrypted_at_rest: bool = False
     key: str | None = None
+    gateway_class: str = "cilium"
+    entry: Name | None = None
+    bucket: Http | None = None
 
 
 class Gateway(Section):

@@ -20,6 +20,7 @@ from components.infrastructure import (
     Extent,
     Gateway,
     Http,
+    Image,
     Name,
     Network,
     Orchestrator,
@@ -81,13 +82,19 @@ class Replica(Section):
 
 
 class Postgres(Section):
-    """``version``, machines and storage (GiB): otherwise the size's. ``backup_days``: how long backups are kept."""
+    """``version``, machines and storage (GiB): otherwise the size's. ``backup_days``: how long backups are kept.
+
+    ``image``: on Kubernetes, PostgreSQL with pgvector. ``authority``: a PEM file, where it is not known here who
+    answers for the database's certificate.
+    """
 
     replica: Replica = Replica()
     version: str | None = Field(None, pattern=r"^\d\d(\.\d+)?$")
     machine: str | None = None
     replica_machine: str | None = None
     storage_gib: int | None = Field(None, ge=20, le=65_536)
+    image: Image | None = None
+    authority: Path | None = None
     backup_days: int = Field(14, ge=1, le=35)
 
 

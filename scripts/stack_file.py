@@ -140,7 +140,7 @@ def _candidate(wish: Wish, catalogue: Catalogue, country: Country | None, today:
     """The nearest model of the platform's own that the Boundary lets read all of it, else a server to be named."""
     for found in sorted(_servings(wish, catalogue), key=lambda one: _FIRST_MODES.index(one.mode)):
         if _allowed(found, wish, catalogue, country, today):
-            return {"managed": _managed(found)}
+            return {"managed": _managed(found, catalogue)}
     at = {"url": "https://models.corp.example/v1", "model": "mistral-small", "countries": [country or "XX"]}
     return {"endpoint": at}
 
@@ -165,10 +165,15 @@ def _allowed(found: Serving, wish: Wish, catalogue: Catalogue, country: Country 
     return all(boundary.decide(flow, today).allowed for flow in flows)
 
 
-def _managed(found: Serving) -> dict[str, Any]:
+_AZURE_ENDS = {"usgovernment": "us", "china": "cn"}
+"""Of its hosts, by cloud of Azure; else com."""
+
+
+def _managed(found: Serving, catalogue: Catalogue) -> dict[str, Any]:
     named = {"provider": found.provider, "model": found.model, "region": found.called}
     if found.provider == "bedrock" and found.via != "in-region":
         return {**named, "model": f"{found.via}.{found.model}"}
     if found.provider.startswith("azure"):
-        return {**named, "sku": found.via, "url": "https://example.openai.azure.com/openai/v1"}
+        end = _AZURE_ENDS.get(catalogue.regions[found.called].partition, "com")
+        return {**named, "sku": found.via, "url": f"https://example.openai.azure.{end}/openai/v1"}
     return named

@@ -7,7 +7,7 @@ primary's lets in the runtime alone. Every session is encrypted, and roles may s
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -15,6 +15,7 @@ from pulumi import Input, Output
 
 from components.aws.documents import trusting
 from components.infrastructure import Refused
+from components.postgres.aws_authority import IDENTIFIER as AUTHORITY
 from components.postgres.contract import Postgres
 
 DATABASE = "loomstead"
@@ -31,7 +32,6 @@ class _Size:
     most: int
 
 
-Size = Literal["small", "medium", "large"]
 SIZES: dict[str, _Size] = {
     "small": _Size("db.t4g.medium", "db.t4g.medium", 50, 200),
     "medium": _Size("db.m7g.large", "db.m7g.large", 200, 1000),
@@ -56,7 +56,7 @@ class AwsPostgresArgs(TypedDict):
     runtime_group: Input[str]
     tools_group: Input[str]
     key: Input[str]
-    size: Size
+    size: str
     statement_timeout_ms: int
     backup_days: int
     log_days: int
@@ -68,8 +68,12 @@ class AwsPostgresArgs(TypedDict):
 
 
 class AwsPostgres(Postgres):
-    """``primary_resource``, ``replica_resource``: their ids in IAM policies that say who may sign in."""
+    """``primary_resource``, ``replica_resource``: their ids in IAM policies that say who may sign in.
 
+    ``primary_arn``: in policies and plans that say who may change or back it up.
+    """
+
+    primary_arn: Output[str]
     primary_resource: Output[str]
     replica_resource: Output[str]
 
@@ -84,12 +88,14 @@ class AwsPostgres(Postgres):
         replica = self._create_replica(primary)
         self.primary_host, self.primary_port, self.primary_resource = primary.address, primary.port, primary.resource_id
         self.replica_host, self.replica_port, self.replica_resource = replica.address, replica.port, replica.resource_id
+        self.primary_arn = primary.arn
         self.database = Output.from_input(DATABASE)
         self.register_outputs(
             {
                 "primary_host": self.primary_host,
                 "primary_port": self.primary_port,
                 "primary_resource": self.primary_resource,
+                "primary_arn": self.primary_arn,
                 "replica_host": self.replica_host,
                 "replica_port": self.replica_port,
                 "replica_resource": self.replica_resource,
@@ -108,6 +114,7 @@ class AwsPostgres(Postgres):
             engine="postgres",
             engine_version=self._engine,
             instance_class=args.get("primary_class", size.primary),
+            ca_cert_identifier=AUTHORITY,
             multi_az=True,
             storage_type="gp3",
             allocated_storage=args.get("storage_gib", size.storage),
@@ -165,6 +172,7 @@ class AwsPostgres(Postgres):
             identifier=f"{args['stack']}-replica",
             replicate_source_db=primary.arn,  # by its identifier RDS takes no subnets other than the source's
             instance_class=args.get("replica_class", self._size.replica),
+            ca_cert_identifier=AUTHORITY,
             storage_type="gp3",
             storage_encrypted=True,
             max_allocated_storage=args.get("most_storage_gib", self._size.most),

@@ -1,0 +1,143 @@
+"""What AWS's fabric is made of, read from the stack file: plain values, and all that AWS or its parts would refuse.
+
+Everything here is decided before anything is made.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from components.aws.logs import checked_days
+from components.cluster.aws_plan import GPUS, gpu_machine, system_nodes
+from components.identity.aws import issuer_url
+from components.infrastructure import Engine, Refused
+from components.models.bedrock import Invocable, invocable
+from components.network.aws_plan import checked_own, checked_zones, declared, divide
+from components.network.exits import Exit, exits
+from components.postgres.aws_authority import authority
+from components.publish import Ground
+from components.spec import Extent, FabricSpec
+
+_ACCOUNT = re.compile(r"\d{12}")
+_STACK = re.compile(r"[a-z][a-z0-9-]{0,23}")
+"""The longest that leaves room for what AWS's load balancers, caches and roles are called after it."""
+
+
+class AwsFabricError(Refused):
+    """The fabric asked for cannot be made on AWS; nothing was created. One line a cause, with what to do."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """``zones``: of a network made here. ``exits``: whom the runtime calls outside; Bedrock is called by its private
+    endpoint. ``models``: what may be called of it. ``gpu_families``: those that the region has. ``registry``: where
+    images come from. ``authority``: PEM of who answers for RDS. ``issuer``: ``iss`` of the fabric's tokens.
+    ``data``: what the collector may hand on, and to whom."""
+
+    spec: FabricSpec
+    stack: str
+    account: str
+    partition: str
+    on: date
+    zones: tuple[str, ...]
+    exits: tuple[Exit, ...]
+    models: tuple[Invocable, ...]
+    gpu_families: tuple[str, ...]
+    authority: str
+    issuer: str
+
+    @property
+    def region(self) -> str:
+        return self.spec.region
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        return {"loomstead:stack": self.stack}
+
+    @property
+    def registry(self) -> str:
+        """Host and folder of the runtime's image, and of every other."""
+        image = self.spec.gateway.image if self.spec.gateway else ""
+        return image.partition("@")[0].rpartition("/")[0]
+
+    @property
+    def engine(self) -> Engine:
+        return self.spec.orchestrator.engine or Engine.STEP_FUNCTIONS
+
+
+def planned(ground: Ground) -> Planned:
+    """Raises ``Refused`` with what is wrong first."""
+    spec, region = ground.spec, ground.catalogue.regions[ground.spec.region]
+    on = datetime.now(UTC).date()
+    account = _account(spec)
+    if not _STACK.fullmatch(ground.stack):
+        raise AwsFabricError(
+            f"stack {ground.stack}: AWS's names begin with it: expected a-z, 0-9 and -, 24 characters at most"
+        )
+    checked_days(spec.logs.days)
+    outside = tuple(exits(_elsewhere(ground), ground.catalogue))
+    declared(outside)
+    found = Planned(
+        spec=spec,
+        stack=ground.stack,
+        account=account,
+        partition=region.partition,
+        on=on,
+        zones=_zones(spec),
+        exits=outside,
+        models=invocable(spec, ground.catalogue, ground.boundary, on),
+        gpu_families=tuple(name for name in GPUS if _offers(ground, name)),
+        authority=authority(spec.region, spec.postgres.authority),
+        issuer=issuer_url(ground.stack, spec.region, account, region.partition),
+    )
+    if spec.extent is Extent.FABRIC:
+        _check_cluster(found)
+    return found
+
+
+def _account(spec: FabricSpec) -> str:
+    if not _ACCOUNT.fullmatch(spec.account or ""):
+        raise AwsFabricError(f"account: expected the 12 digits of an AWS account, got {spec.account}")
+    return str(spec.account)
+
+
+def _zones(spec: FabricSpec) -> tuple[str, ...]:
+    """Of a network made here; raises ``AwsNetworkError`` for zones, addresses or own subnets that do not fit."""
+    if own := spec.network.own:
+        checked_own({role: getattr(own, role) for role in ("workloads", "primary", "replica", "endpoints")})
+        return ()
+    zones = checked_zones(spec.network.zones or [f"{spec.region}{letter}" for letter in "abc"], spec.region)
+    divide(spec.network.cidr or "", len(zones))
+    return zones
+
+
+def _elsewhere(ground: Ground) -> FabricSpec:
+    """The spec without Bedrock's models, which no exit leads to."""
+    classes = {}
+    for name, model_class in ground.spec.models.items():
+        rest = {
+            key: one
+            for key, one in model_class.candidates.items()
+            if not (one.managed and one.managed.provider == "bedrock")
+        }
+        classes[name] = model_class.model_copy(update={"candidates": rest})
+    return ground.spec.model_copy(update={"models": classes})
+
+
+def _offers(ground: Ground, family: str) -> bool:
+    found = ground.catalogue.gpus.get(family)
+    return found is not None and ground.spec.region in found.regions
+
+
+def _check_cluster(found: Planned) -> None:
+    cluster = found.spec.cluster
+    system_nodes(found.spec.size, cluster.machine, cluster.nodes)
+    if gpu := cluster.gpu:
+        gpu_machine(found.region, gpu.family, gpu.machine, gpu.per_node, found.gpu_families)
+
+
+def chosen(**values: Any) -> dict[str, Any]:
+    """Those that the stack file says; what it leaves out is the size's."""
+    return {key: value for key, value in values.items() if value is not None}
