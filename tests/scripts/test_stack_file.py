@@ -75,6 +75,7 @@ def test_a_stack_file_reviews_clean_or_there_is_none(
         (Platform.AWS, "eusc-de-east-1", "eu-strict"),
         (Platform.AZURE, "swedencentral", "eu-gdpr"),
         (Platform.AZURE, "switzerlandnorth", "ch-fadp"),
+        (Platform.AZURE, "usgovvirginia", "us-itar"),
         (Platform.GCP, "europe-west9", "eu-gdpr"),
         (Platform.KUBERNETES, "onprem", "host-country"),
     ],
