@@ -13,6 +13,7 @@ from components.cluster.aws_groups import CONTROL, NODES, PODS
 from components.cluster.aws_plan import GPUS, SIZES, AwsClusterError, gpu_machine
 from components.kubernetes.parts import Part
 from regions.catalogue import load_catalogue
+from tests.fixtures.iam import Request, allowed, policies_of, wildcard_pairs
 from tests.fixtures.recording import Graph, aws_calls, conforms, record, reviewed
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -178,6 +179,31 @@ def test_every_role_is_bounded_and_a_pods_is_for_its_service_account_alone() -> 
         "aws:RequestTag/kubernetes-namespace": "kube-system",
         "aws:RequestTag/kubernetes-service-account": "aws-node",
     }
+
+
+def test_no_policy_allows_many_actions_on_everything() -> None:
+    assert [name for name, policy in policies_of(with_gpu()) if wildcard_pairs(policy)] == []
+
+
+@pytest.mark.parametrize(
+    ("role", "request_", "decided"),
+    [
+        ("role-key", Request("kms:Encrypt", KEY), True),
+        ("role-key", Request("kms:Encrypt", KEY.replace("1234abcd", "ffffffff")), False),
+        ("role-key", Request("kms:CreateGrant", KEY), False),
+        (
+            "aws-ebs-csi-driver-role-policy",
+            Request("kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"}),
+            True,
+        ),
+        ("aws-ebs-csi-driver-role-policy", Request("kms:CreateGrant", KEY), False),
+        ("aws-ebs-csi-driver-role-policy", Request("kms:Encrypt", KEY), False),
+    ],
+)
+def test_each_role_uses_the_stacks_key_for_its_part_alone(role: str, request_: Request, decided: bool) -> None:
+    own = json.loads(cluster().named(f"cluster-{role}").properties["policy"])
+
+    assert allowed(request_, identity=[own]) is decided
 
 
 def test_pods_get_interfaces_of_their_own_and_their_groups_hold_beyond_the_node() -> None:
