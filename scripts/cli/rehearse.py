@@ -28,10 +28,7 @@ def rehearse_command(
     """
     names = _asked(stacks or [], every)
     seen = {}
-    with progress() as report:
-        engine = ensure_engine(report)
-        needed = any(map(needs_kubernetes, names))
-        kubernetes = Kubernetes(ensure_kubernetes(report), ensure_definitions(report)) if needed else None
+    engine, kubernetes = prepared(names)
     for name in names:
         seen[name] = rehearsed(name, engine, kubernetes)
         if not as_json:
@@ -42,6 +39,15 @@ def rehearse_command(
         _show_all(seen)
     if any(went.problems for went in seen.values()):
         raise typer.Exit(1)
+
+
+def prepared(names: Iterable[str]) -> tuple[Engine, Kubernetes | None]:
+    """What the rehearsals of these stacks run, made where it is missing."""
+    with progress() as report:
+        engine = ensure_engine(report)
+        if not any(map(needs_kubernetes, names)):
+            return engine, None
+        return engine, Kubernetes(ensure_kubernetes(report), ensure_definitions(report))
 
 
 def rehearsed(name: str, engine: Engine, kubernetes: Kubernetes | None) -> Rehearsal:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kubernetes import config
-from kubernetes.client import ApiClient, ApiException, CoreV1Api
+from kubernetes.client import ApiClient, ApiException, CoreV1Api, V1Namespace, V1NamespaceSpec, V1ObjectMeta
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError
 from urllib3.exceptions import HTTPError
@@ -103,9 +103,8 @@ class Cluster:
             if left is None:
                 return
             if inputs["kind"] == "Namespace":
-                CoreV1Api(self._api).replace_namespace_finalize(
-                    name, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {}}
-                )
+                ended = V1Namespace(metadata=V1ObjectMeta(name=name), spec=V1NamespaceSpec())
+                CoreV1Api(self._api).replace_namespace_finalize(name, ended)
             else:
                 patch = {"metadata": {"finalizers": None}}
                 self._client.patch(

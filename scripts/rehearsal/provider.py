@@ -124,7 +124,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         undecided = [name for name in changed if row is None or name in row.undecided]
         if changed and (found := self._object(request.urn, request.id)):
             cluster, name = found
-            replaces, undecided = changed if cluster.replaces(name, plain(request.news)) else [], []
+            replaces = changed if cluster.replaces(name, plain(request.news)) else replaces
+            undecided = []
         self._cloud.note("diff", request.urn, changed=changed, replaces=replaces, undecided=undecided)
         kind = proto.DiffResponse.DIFF_SOME if changed else proto.DiffResponse.DIFF_NONE
         anew = bool(replaces) and _token(request.urn).startswith("kubernetes:")  # two cannot have one name

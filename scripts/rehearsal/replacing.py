@@ -16,7 +16,7 @@ class Row(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    replaces: frozenset[str] = Field(min_length=1)
+    replaces: frozenset[str] = frozenset()
     undecided: frozenset[str] = frozenset()
     source: str = Field(min_length=1)
 

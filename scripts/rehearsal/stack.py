@@ -79,7 +79,9 @@ class Stack:
             "PYTHONPYCACHEPREFIX": str(cache_folder() / "bytecode"),
             **more,
         }
-        (folder / "Pulumi.yaml").write_text(yaml.safe_dump(_project(project)))
+        copied = _project(project)
+        self._project = copied["name"]
+        (folder / "Pulumi.yaml").write_text(yaml.safe_dump(copied))
         self._pulumi("stack", "init", name)
         self._salt = yaml.safe_load(self._stack_file.read_text())
 
@@ -135,7 +137,7 @@ class Stack:
         self._pulumi("state", "unprotect", "--all", "--yes", "--stack", self._name)
 
     def resources(self) -> tuple[Resource, ...]:
-        found = json.loads(self.state())["deployment"].get("resources") or []
+        found = (json.loads(self._state_file.read_text())["checkpoint"].get("latest") or {}).get("resources") or []
         return tuple(
             Resource(
                 urn=resource["urn"],
@@ -154,6 +156,11 @@ class Stack:
     def _pulumi(self, *arguments: str) -> str:
         argv = ["pulumi", *arguments, "--non-interactive", "--cwd", str(self._folder)]
         return run(argv, timeout=STEP_SECONDS, environment=self._environment)
+
+    @property
+    def _state_file(self) -> Path:
+        """Of the file backend (pulumi, backend/diy): to ask the engine for it takes it most of a second."""
+        return self._folder / "home" / "pulumi" / ".pulumi" / "stacks" / self._project / f"{self._name}.json"
 
     @property
     def _stack_file(self) -> Path:

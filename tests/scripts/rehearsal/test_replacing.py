@@ -11,6 +11,7 @@ def test_every_input_in_the_table_is_one_of_the_types(token: str) -> None:
     row = replacing()[token]
     assert (row.replaces | row.undecided) - shape(token).inputs.keys() == set()
     assert row.replaces & row.undecided == set()
+    assert row.replaces | row.undecided
 
 
 def test_every_kind_of_store_of_the_fabric_is_in_the_table() -> None:
@@ -25,6 +26,20 @@ def test_every_kind_of_store_of_the_fabric_is_in_the_table() -> None:
         "gcp:sql/databaseInstance:DatabaseInstance",
         "gcp:kms/cryptoKey:CryptoKey",
         "gcp:storage/bucket:Bucket",
+        "aws:secretsmanager/secret:Secret",
+        "aws:elasticache/replicationGroup:ReplicationGroup",
+        "aws:sqs/queue:Queue",
+        "aws:msk/serverlessCluster:ServerlessCluster",
+        "aws:eks/cluster:Cluster",
+        "aws:backup/vault:Vault",
+        "azure-native:dbforpostgresql:Database",
+        "azure-native:keyvault:Key",
+        "azure-native:keyvault:ManagedHsm",
+        "gcp:secretmanager/regionalSecret:RegionalSecret",
+        "gcp:sql/database:Database",
+        "gcp:kms/keyRing:KeyRing",
+        "kubernetes:core/v1:PersistentVolumeClaim",
+        "kubernetes:apps/v1:StatefulSet",
     }
 
 
