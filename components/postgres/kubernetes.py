@@ -201,7 +201,14 @@ class KubernetesPostgres(Postgres):
             kind="Cluster",
             metadata=self._metadata(str(part), part, namespace, awaited),
             spec={**self._shared(part), **own},
-            opts=pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True, depends_on=[*needed, *after]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=True,
+                retain_on_delete=True,
+                depends_on=[*needed, *after],
+                # It counts at creation alone; a primary that was restored began in another way.
+                ignore_changes=["spec.bootstrap"],
+            ),
         )
 
     def _shared(self, part: Part) -> dict[str, Any]:

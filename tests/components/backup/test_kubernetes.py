@@ -16,6 +16,7 @@ from components.naming import REPOSITORY
 from components.postgres import kubernetes as postgres
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 STACK = "backup-test"
 NAMESPACE = f"{STACK}-primary"
@@ -122,3 +123,7 @@ def test_the_runbooks_manifests_are_such_that_the_real_api_server_takes(operator
         (source,) = each["spec"]["externalClusters"]
         assert source["plugin"]["name"] == PLUGIN
         assert source["plugin"]["parameters"]["barmanObjectName"] == STORE
+
+
+def test_it_is_what_its_cell_of_capabilities_says() -> None:
+    assert unmet(backup(), CELL_BACKUP) == []

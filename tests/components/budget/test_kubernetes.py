@@ -16,6 +16,7 @@ from components.kubernetes.parts import Part
 from components.postgres import kubernetes as postgres
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 STACK = "budget-test"
 ARGS: KubernetesBudgetArgs = {
@@ -98,3 +99,7 @@ def test_the_real_api_server_takes_every_object(cluster: Cluster) -> None:
         cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"{STACK}-{part}"}})
     kept = [cluster.apply(each) for each in manifests(budget())]
     assert {each["kind"] for each in kept} == {"ResourceQuota", "LimitRange"}
+
+
+def test_it_is_what_its_cell_of_capabilities_says() -> None:
+    assert unmet(budget(), CELL_BUDGET) == []

@@ -11,6 +11,7 @@ from components.cache.kubernetes import IMAGE, SIZES, KubernetesCache, Kubernete
 from components.infrastructure import Refused
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 STACK = "cache-test"
 NAMESPACE = f"{STACK}-cache"
@@ -107,3 +108,7 @@ def test_the_real_api_server_takes_every_object(operators: Cluster) -> None:
     operators.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     kept = [operators.apply(each) for each in manifests(cache())]
     assert {each["kind"] for each in kept} == {"Certificate", "Service", "StatefulSet"}
+
+
+def test_it_is_what_its_cell_of_capabilities_says() -> None:
+    assert unmet(cache(), CELL_CACHE) == []

@@ -12,6 +12,7 @@ from components.cluster.kubernetes import KubernetesCluster, KubernetesClusterAr
 from components.infrastructure import Refused
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 STACK = "cluster-test"
 INSIDE, OUTSIDE = f"{STACK}-primary", f"{STACK}-of-somebody-else"
@@ -135,3 +136,7 @@ def test_the_authority_signs_for_the_fabrics_namespaces_alone(fenced: Cluster) -
     assert fenced.refusal(request(OUTSIDE, "another")) is None
     said = fenced.refusal(request(OUTSIDE, f"{STACK}-authority")) or ""
     assert "signs for the namespaces of its own fabric alone" in said
+
+
+def test_it_is_what_its_cell_of_capabilities_says() -> None:
+    assert unmet(declared(), CELL_CLUSTER) == []

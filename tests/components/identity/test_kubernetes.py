@@ -13,6 +13,7 @@ from components.infrastructure import Refused
 from regions.manifest import Client
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 STACK = "identity-test"
 RUNTIME, TOOLS = f"{STACK}-runtime", f"{STACK}-tools"
@@ -127,3 +128,7 @@ def test_no_account_may_do_anything_with_secrets_or_pods(
     for resource in ("secrets", "pods", "serviceaccounts/token"):
         asked = client.V1ResourceAttributes(verb=verb, resource=resource, namespace=namespace)
         assert not may(made, account, namespace, resource_attributes=asked)
+
+
+def test_it_is_what_its_cell_of_capabilities_says() -> None:
+    assert unmet(identity(), CELL_IDENTITY) == []

@@ -15,6 +15,7 @@ from components.keys.kubernetes import SIGNERS, KubernetesKeys, KubernetesKeysAr
 from components.keys.local import MANIFEST_KEY, SecretFilesProvider
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, record, reviewed
+from tests.fixtures.workloads import unmet
 
 STACK = "keys-test"
 ARGS: KubernetesKeysArgs = {
@@ -114,3 +115,7 @@ def test_the_real_api_server_takes_every_object(cluster: Cluster) -> None:
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ARGS["namespace"]}})
     (account,) = [cluster.apply(each) for each in manifests(keys())]
     assert account["automountServiceAccountToken"] is False
+
+
+def test_it_is_what_its_cell_of_capabilities_says() -> None:
+    assert unmet(keys(), CELL_KEYS) == []

@@ -33,6 +33,7 @@ from components.network.kubernetes import (
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.reachability import Pod, Reachability
 from tests.fixtures.recording import Graph, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 STACK = "net-test"
 MODEL, ORDERS = Exit("vllm.internal", 443), Exit("10.20.0.7", 8443)
@@ -534,3 +535,26 @@ def test_no_policy_and_no_rule_could_be_left_out_unseen() -> None:
             unseen.append(called)
     assert count > 2 * len(Part)
     assert unseen == []
+
+
+CELL_NETWORK: list[tuple[str, str, Mapping[str, Any]]] = [
+    row
+    for part in Part
+    for row in (
+        ("kubernetes:core/v1:Namespace", f"-{part}", {"metadata.labels": ...}),
+        (
+            "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+            f"-{part}-denied",
+            {"metadata.namespace": ..., "spec.policyTypes": ["Ingress", "Egress"]},
+        ),
+        (
+            "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+            f"-{part}-reach",
+            {"spec.podSelector": ..., "spec.policyTypes": ["Ingress", "Egress"]},
+        ),
+    )
+]
+
+
+def test_it_is_what_its_cell_of_capabilities_says() -> None:
+    assert unmet(network(WHOLE), CELL_NETWORK) == []

@@ -23,6 +23,7 @@ from components.observability.kubernetes import (
 )
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 STACK = "observability-test"
 NAMESPACE = f"{STACK}-observability"
@@ -224,3 +225,7 @@ def test_the_real_api_server_takes_every_object(cluster: Cluster) -> None:
         "Service",
         "ServiceAccount",
     }
+
+
+def test_it_is_what_its_cell_of_capabilities_says() -> None:
+    assert unmet(observability(), CELL_OBSERVABILITY) == []

@@ -28,6 +28,7 @@ from components.postgres.kubernetes import (
 from runtime.provision import access
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, conforms, record, reviewed
+from tests.fixtures.workloads import unmet
 
 STACK = "pg-test"
 PRIMARY, REPLICA = f"{STACK}-primary", f"{STACK}-replica"
@@ -129,6 +130,10 @@ def test_the_outputs_are_services_of_the_cluster() -> None:
 
 def test_both_hold_data_so_both_are_protected_and_outlive_the_stack() -> None:
     assert [(each.protect, each.retain_on_delete) for each in postgres().of(CLUSTER)] == [(True, True)] * 2
+
+
+def test_how_a_cluster_began_is_no_change_for_one_that_was_restored() -> None:
+    assert [each.ignore_changes for each in postgres().of(CLUSTER)] == [frozenset({"spec.bootstrap"})] * 2
 
 
 def test_nothing_that_pulumi_makes_is_a_secret() -> None:
@@ -325,3 +330,7 @@ def test_the_definitions_refuse_what_no_operator_knows(operators: Cluster) -> No
     unknown = operators.refusal({**wrong, "spec": {**primary["spec"], "instanses": 3}}) or ""
     assert 'unknown field "spec.instanses"' in unknown
     assert "spec.instances" in (operators.refusal({**wrong, "spec": {**primary["spec"], "instances": 0}}) or "")
+
+
+def test_it_is_what_its_cell_of_capabilities_says() -> None:
+    assert unmet(postgres(), CELL_POSTGRES) == []
