@@ -19,6 +19,7 @@ from scripts.cli.compare import compare
 from scripts.cli.endpoints import release, status
 from scripts.cli.failure import CommandError
 from scripts.cli.output import console
+from scripts.cli.staging import stage
 
 NOT_LEGAL_ADVICE = "This is not legal advice."
 _SURENESS = "verified in the primary source, secondary, or known but not looked up."
@@ -224,3 +225,4 @@ def _plain(catalogue: Catalogue, residency: Residency, answers: list[Answer]) ->
 models.command("compare")(compare)
 models.command("status")(status)
 models.command("release")(release)
+models.command("stage")(stage)
