@@ -36,7 +36,8 @@ _POLICIES: Mapping[str, Mapping[str, str]] = {
 
 class AwsBackupArgs(TypedDict):
     """``kept``: ARNs of what is backed up: the primary, and buckets that keep versions. ``days``: how long a point is
-    kept. ``key``: ARN of what encrypts the vault. ``topic``: ARN, told of what failed.
+    kept. ``key``: ARN of what encrypts the vault. ``topic``: ARN, told of what failed. ``boundary``: ARN of the policy
+    that bounds the roles.
 
     ``copy``: another region, inside the Boundary, where each point is copied to, under a key of its own there.
     """
@@ -48,6 +49,7 @@ class AwsBackupArgs(TypedDict):
     key: Input[str]
     topic: Input[str]
     copy: NotRequired[str]
+    boundary: NotRequired[Input[str]]
 
 
 class AwsBackup(Backup):
@@ -135,7 +137,10 @@ class AwsBackup(Backup):
     def _create_role(self, kind: str) -> Output[str]:
         service = aws.get_service_principal_output(service_name="backup", opts=self._asked).name
         role = aws.iam.Role(
-            f"{self._name}-{kind}", assume_role_policy=trusting(service, self._account), opts=self._child
+            f"{self._name}-{kind}",
+            assume_role_policy=trusting(service, self._account),
+            permissions_boundary=self._args.get("boundary"),
+            opts=self._child,
         )
         for what, policy in _POLICIES[kind].items():
             aws.iam.RolePolicyAttachment(

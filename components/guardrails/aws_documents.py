@@ -57,9 +57,9 @@ COPIES: Final = (
 """What hands copies to another region or account and names only the one that it is called in."""
 
 USED: Final = (
-    *("aps", "autoscaling", "bedrock", "cloudwatch", "ec2", "ecr", "eks", "eks-auth", "elasticache"),
+    *("aps", "autoscaling", "backup", "bedrock", "cloudwatch", "ec2", "ecr", "eks", "eks-auth", "elasticache"),
     *("elasticloadbalancing", "kafka", "kafka-cluster", "kms", "logs", "rds", "rds-db", "s3", "secretsmanager"),
-    *("ses", "sns", "sqs", "states", "sts", "xray"),
+    *("ses", "sns", "sqs", "states", "sts", "tag", "xray"),
     *("dynamodb", "events", "execute-api", "lambda"),
 )
 """Services that roles of the fabric call, at last those that core systems on AWS are reached by; the boundary lets none

@@ -4,8 +4,7 @@ The gateway and the worker read no secret there: they have them mounted. What mo
 let them do is said by those, in documents that are handed through.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple, NotRequired, TypedDict
 
 from pulumi import Input, Output
@@ -19,8 +18,7 @@ READER: Final = "agent_reader"
 
 
 class PodPolicies(TypedDict):
-    """``gateway``, ``worker``: policies as JSON. ``writable``: ARNs by action, for the collector of observability.
-    ``arns``: how ARNs of the stack begin.
+    """``gateway``, ``worker``, ``collector``: policies as JSON. ``arns``: how ARNs of the stack begin.
 
     ``secrets``: what the names of its secrets begin with; ``key``: ARN of what encrypts them. ``primary``: ARN of the
     database's instance. ``replica_resource``: id of the replica in policies that say who may sign in.
@@ -28,12 +26,12 @@ class PodPolicies(TypedDict):
 
     gateway: Sequence[Input[str]]
     worker: Sequence[Input[str]]
+    collector: Sequence[Input[str]]
     arns: "Arns"
     secrets: Input[str]
     key: Input[str]
     primary: Input[str]
     replica_resource: NotRequired[Input[str]]
-    writable: NotRequired[Input[Mapping[str, Sequence[str]]]]
 
 
 class Arns(NamedTuple):
@@ -68,8 +66,7 @@ def pods_of(policies: PodPolicies) -> Iterator[Pod]:
             "Resource": policies["arns"].of("rds-db", user),
         }
         yield Pod(TOOLS, "tools", [signs_in], [])
-    if "writable" in policies:
-        yield Pod(COLLECTOR, "observability", [], [_by_action(policies["writable"])])
+    yield Pod(COLLECTOR, "observability", [], policies["collector"])
 
 
 def _provision(policies: PodPolicies) -> list[Statement]:
@@ -92,16 +89,3 @@ def _provision(policies: PodPolicies) -> list[Statement]:
             "Resource": policies["primary"],
         },
     ]
-
-
-def _by_action(writable: Input[Mapping[str, Sequence[str]]]) -> Output[str]:
-    return Output.from_input(writable).apply(
-        lambda told: json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {"Effect": "Allow", "Action": action, "Resource": [*arns]} for action, arns in sorted(told.items())
-                ],
-            }
-        )
-    )

@@ -46,7 +46,8 @@ class AwsPostgresArgs(TypedDict):
 
     ``key``: ARN of the key that encrypts all of it. ``statement_timeout_ms``: the longest that a read of an agent may
     take. ``log_days``: how long logs are kept, one of the numbers CloudWatch takes. ``version``: of PostgreSQL, as RDS
-    names it (18 since November 2025). The others say what is otherwise the ``size``'s.
+    names it (18 since November 2025). ``boundary``: ARN of the policy that bounds the role. The others say what is
+    otherwise the ``size``'s.
     """
 
     stack: str
@@ -65,6 +66,7 @@ class AwsPostgresArgs(TypedDict):
     replica_class: NotRequired[str]
     storage_gib: NotRequired[int]
     most_storage_gib: NotRequired[int]
+    boundary: NotRequired[Input[str]]
 
 
 class AwsPostgres(Postgres):
@@ -262,7 +264,12 @@ class AwsPostgres(Postgres):
     def _create_monitoring(self) -> aws.iam.Role:
         service = aws.get_service_principal_output(service_name="monitoring.rds", opts=self._asked).name
         account = aws.get_caller_identity_output(opts=self._asked).account_id
-        role = aws.iam.Role(f"{self._name}-monitoring", assume_role_policy=trusting(service, account), opts=self._child)
+        role = aws.iam.Role(
+            f"{self._name}-monitoring",
+            assume_role_policy=trusting(service, account),
+            permissions_boundary=self._args.get("boundary"),
+            opts=self._child,
+        )
         partition = aws.get_partition_output(opts=self._asked).partition
         aws.iam.RolePolicyAttachment(
             f"{self._name}-monitoring-policy",

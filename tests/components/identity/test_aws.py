@@ -46,6 +46,13 @@ MODELS = {
 LOGS = f"arn:aws:logs:{HOME}:log-group:/loomstead"
 QUEUE = f"arn:aws:sqs:{HOME}:s-steps"
 STEPS = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": QUEUE}]}
+TOLD = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": f"{LOGS}/s/gateway:*"},
+        {"Effect": "Allow", "Action": "xray:PutTraceSegments", "Resource": "*"},
+    ],
+}
 ORDERS = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"arn:aws:execute-api:{HOME}:abc/prod/*"}
 ISSUER = f"loomstead-s-{ACCOUNT}-issuer"
 CELL_IDENTITY: list[tuple[str, str, Mapping[str, Any]]] = [
@@ -81,7 +88,7 @@ def identity(region: str = REGION, on_a_cluster: bool = True, preview: bool = Fa
                 "pods": {
                     "gateway": [json.dumps(MODELS)],
                     "worker": [json.dumps(STEPS)],
-                    "writable": {"logs:PutLogEvents": [f"{LOGS}/s/gateway:*"], "xray:PutTraceSegments": ["*"]},
+                    "collector": [json.dumps(TOLD)],
                     "arns": Arns(partition, region, ACCOUNT),
                     "secrets": "loomstead/s/",
                     "key": KEY,
