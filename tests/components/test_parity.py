@@ -5,6 +5,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
+from components.budget.contract import Budget
 from components.cluster.contract import Cluster
 from components.core_system.contract import CoreSystem
 from components.gateway.contract import Gateway
@@ -12,7 +13,9 @@ from components.guardrails.contract import Guardrails
 from components.identity.contract import Identity
 from components.keys.contract import Keys
 from components.model_host.contract import ModelHost
+from components.models.contract import Models
 from components.network.contract import Network
+from components.observability.contract import Observability
 from components.orchestrator.contract import Orchestrator
 from components.parity import PLATFORMS, Capability, NotSupported, Unsupported, implementation, parity, require
 from components.postgres.contract import Postgres
@@ -20,6 +23,7 @@ from components.spec import Platform
 from components.vector.contract import Vector
 
 CONTRACTS = (
+    Budget,
     Cluster,
     CoreSystem,
     Gateway,
@@ -27,7 +31,9 @@ CONTRACTS = (
     Identity,
     Keys,
     ModelHost,
+    Models,
     Network,
+    Observability,
     Orchestrator,
     Postgres,
     Vector,
