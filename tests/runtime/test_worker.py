@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from regions.manifest import Manifest
 from regions.signature import sign_manifest
+from runtime.gateway.app import _orchestrator
 from runtime.settings import START_REFUSED
 from runtime.tasks.dispatch import Dispatcher, TemporalOrchestrator
 from tests.fakes.model_server import Fault, finish, turn
 from tests.fixtures.desk import Desk, delivering
 from tests.fixtures.issuer import KEYS, write_key
+from tests.fixtures.step_functions import Machine
 
 
 @dataclass
@@ -25,6 +28,10 @@ class WorkerProcess:
 
     environment: dict[str, str]
     log: Path
+
+    def publish(self, manifest: Manifest) -> None:
+        signed = sign_manifest(manifest, KEYS["operator"].as_dict(private=True))
+        Path(self.environment["LOOMSTEAD_MANIFEST"]).write_text(json.dumps(signed))
 
     def start(self) -> subprocess.Popen[bytes]:
         with self.log.open("a") as log:
@@ -44,10 +51,7 @@ class WorkerProcess:
 def process(desk: Desk, temporal: str, tmp_path: Path) -> WorkerProcess:
     folder = tmp_path / "a stack"
     folder.mkdir()
-    signing = KEYS["operator"]
-    signed = sign_manifest(desk.manifest, signing.as_dict(private=True))
-    (folder / "manifest.json").write_text(json.dumps(signed))
-    (folder / "key.jwk").write_text(json.dumps(signing.as_dict(private=False)))
+    (folder / "key.jwk").write_text(json.dumps(KEYS["operator"].as_dict(private=False)))
     write_key(folder / "worker.jwk", KEYS["worker"])
     environment = {
         "PATH": os.environ["PATH"],
@@ -59,7 +63,9 @@ def process(desk: Desk, temporal: str, tmp_path: Path) -> WorkerProcess:
         "LOOMSTEAD_CHECKPOINTS": str(folder / "checkpoints"),
     }
     desk.dispatcher = Dispatcher(desk.stack.pool, TemporalOrchestrator(temporal, 86_400))
-    return WorkerProcess(environment, folder / "worker.log")
+    made = WorkerProcess(environment, folder / "worker.log")
+    made.publish(desk.manifest)
+    return made
 
 
 async def test_a_worker_killed_in_a_step_is_replaced_and_the_write_is_done_once(
@@ -89,6 +95,27 @@ async def test_a_worker_killed_in_a_step_is_replaced_and_the_write_is_done_once(
     writes = "SELECT count(*) FROM tool_calls WHERE txn = $1 AND effect = 'write'"
     assert await desk.stack.pool.fetchval(writes, txn) == 1
     assert code == 0
+
+
+async def test_a_worker_takes_its_steps_from_the_orchestrator_that_the_manifest_names(
+    desk: Desk, process: WorkerProcess, machine: Machine
+) -> None:
+    endpoints = desk.manifest.endpoints.model_copy(update={"orchestrator": machine.endpoint})
+    manifest = desk.manifest.model_copy(update={"endpoints": endpoints})
+    process.publish(manifest)
+    process.environment |= {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    desk.dispatcher = Dispatcher(desk.stack.pool, _orchestrator(manifest, desk.stack.pool))
+    desk.model.script["4711"] = [finish("nothing to do")]
+    worker = process.start()
+    try:
+        process.wait_ready(1)
+        async with delivering(desk):
+            await desk.until(await desk.mail("4711?"), "finished")
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        code = worker.wait(30)
+    assert code == 0
+    assert machine.receive(machine.dead) == []
 
 
 @pytest.mark.parametrize(
