@@ -9,6 +9,8 @@ import pytest
 
 from components.cache.kubernetes import IMAGE, SIZES, KubernetesCache, KubernetesCacheArgs
 from components.infrastructure import Refused
+from components.kubernetes.parts import Part
+from tests.fixtures import workloads
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, conforms, record, reviewed
 from tests.fixtures.workloads import unmet
@@ -112,3 +114,11 @@ def test_the_real_api_server_takes_every_object(operators: Cluster) -> None:
 
 def test_it_is_what_its_cell_of_capabilities_says() -> None:
     assert unmet(cache(), CELL_CACHE) == []
+
+
+def test_a_fenced_api_server_lets_every_pod_in(fenced: Cluster) -> None:
+    graph = cache(stack=workloads.STACK, namespace=workloads.namespace(Part.CACHE))
+    found = [*workloads.pods(graph)]
+    assert found
+    for pod in found:
+        assert fenced.refusal(pod) is None

@@ -14,6 +14,7 @@ import pulumi_kubernetes
 import pytest
 
 from components.infrastructure import Refused
+from components.kubernetes.parts import Part
 from components.observability.kubernetes import (
     CONTENT,
     IMAGE,
@@ -21,6 +22,7 @@ from components.observability.kubernetes import (
     KubernetesObservability,
     KubernetesObservabilityArgs,
 )
+from tests.fixtures import workloads
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, conforms, record, reviewed
 from tests.fixtures.workloads import unmet
@@ -229,3 +231,11 @@ def test_the_real_api_server_takes_every_object(cluster: Cluster) -> None:
 
 def test_it_is_what_its_cell_of_capabilities_says() -> None:
     assert unmet(observability(), CELL_OBSERVABILITY) == []
+
+
+def test_a_fenced_api_server_lets_every_pod_in(fenced: Cluster) -> None:
+    graph = observability(stack=workloads.STACK, namespace=workloads.namespace(Part.OBSERVABILITY))
+    found = [*workloads.pods(graph)]
+    assert found
+    for pod in found:
+        assert fenced.refusal(pod) is None
