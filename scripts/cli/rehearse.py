@@ -89,15 +89,18 @@ def _show(name: str, went: Rehearsal) -> None:
 
 def _list(title: str, lines: Iterable[str]) -> None:
     found = list(lines)
-    console.print(f"{title}: {'none' if not found else ''}", soft_wrap=True)
+    console.print(f"{title}:{'' if found else ' none'}", soft_wrap=True)
     for line in found:
         console.print(f"  {line}", soft_wrap=True)
 
 
 def _short(line: str) -> str:
-    """A line that begins with a URN, by the resource's type and name."""
+    """A line that begins with a URN, by the resource's type and name; any other as it is."""
     urn, _, more = line.partition(" ")
-    return " ".join(filter(None, [urn.rpartition("$")[2] if "$" in urn else "::".join(urn.split("::")[2:]), more]))
+    if not urn.startswith("urn:pulumi:"):
+        return line
+    _, _, types, name = urn.split("::", 3)
+    return " ".join(filter(None, [f"{types.rpartition('$')[2]}::{name}", more]))
 
 
 def _show_all(seen: dict[str, Rehearsal]) -> None:
@@ -109,7 +112,7 @@ def _show_all(seen: dict[str, Rehearsal]) -> None:
             f"{went.seconds:.1f}",
             str(len(went.replaced)),
             str(len(went.orphans)),
-            f"{len(went.problems)} problems" if went.problems else "as it should",
+            f"problems: {len(went.problems)}" if went.problems else "as it should",
         )
         for name, went in seen.items()
     ]
