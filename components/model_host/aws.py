@@ -1,7 +1,6 @@
 """vLLM on EKS: as on every cluster, with weights from a bucket of the region that its pods alone read."""
 
 from collections.abc import Sequence
-from typing import TypedDict
 
 import pulumi
 from pulumi import Input, Output
@@ -68,60 +67,6 @@ class AwsModelHost(KubernetesModelHost):
             opts=self._child,
         )
         return [role, account]
-
-
-class AwsWeightsArgs(TypedDict):
-    """``namespace``: of the models. ``cluster``, ``cluster_arn``: its name and ARN. ``key``: ARN of what encrypts the
-    bucket. ``boundary``: ARN of the policy that bounds the role."""
-
-    stack: str
-    namespace: Input[str]
-    cluster: Input[str]
-    cluster_arn: Input[str]
-    key: Input[str]
-    boundary: Input[str]
-
-
-class AwsWeights(pulumi.ComponentResource):
-    """``bucket``: its name, for ``loomstead models stage`` to write into. ``account``: the ServiceAccount's name, known
-    once it may read."""
-
-    bucket: Output[str]
-    account: Output[str]
-
-    def __init__(self, name: str, args: AwsWeightsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("loomstead:model_host:Weights", name, None, opts)
-        self._name, self._args = name, args
-        kept = PrivateBucket(self, f"{name}-bucket", BucketArgs(args["key"], old_days=_OLD_DAYS))
-        self.bucket = kept.bucket.bucket
-        self.account = self._create_account(kept.bucket.arn)
-        self.register_outputs({"bucket": self.bucket, "account": self.account})
-
-    def _create_account(self, bucket: Output[str]) -> Output[str]:
-        args = self._args
-        role = create_pod_role(
-            self,
-            f"{self._name}-{ACCOUNT}",
-            PodRoleArgs(
-                cluster=args["cluster"],
-                cluster_arn=args["cluster_arn"],
-                namespace=args["namespace"],
-                service_account=ACCOUNT,
-                boundary=args["boundary"],
-                statements=_reads(bucket, args["key"]),
-            ),
-        )
-        account = ServiceAccount(
-            f"{self._name}-account",
-            metadata=ObjectMetaArgs(
-                name=ACCOUNT,
-                namespace=args["namespace"],
-                labels={STACK_LABEL: args["stack"], PART_LABEL: str(Part.MODELS)},
-            ),
-            automount_service_account_token=False,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return Output.all(account.metadata.name, role.arn).apply(lambda known: str(known[0]))
 
 
 def _reads(bucket: Output[str], key: Input[str]) -> list[Statement]:
