@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+GRACE_SECONDS = 10
+"""What a supervisor of this machine waits for; a pod may be given as long as a model call takes."""
 START_REFUSED = 78
 """Exit code of a process that may not start (EX_CONFIG of sysexits.h)."""
 
@@ -31,6 +33,8 @@ class Published:
 class Settings(Published):
     """``secrets``, ``checkpoints``: folders. ``translator``: its socket, where it runs.
 
+    ``grace``: seconds that calls under way have when the gateway is told to stop.
+
     On a cluster: ``listen``: address and port of the gateway, when they are not those of its URL. ``database_ca``: file
     of the authorities that answer for PostgreSQL. ``token``: file of the ServiceAccount's token that is this workload's
     identity instead of a key.
@@ -42,6 +46,7 @@ class Settings(Published):
     listen: tuple[str, int] | None = None
     database_ca: Path | None = None
     token: Path | None = None
+    grace: int = GRACE_SECONDS
 
 
 _PUBLISHED = {
@@ -53,6 +58,7 @@ _PUBLISHED = {
 TRANSLATOR = "LOOMSTEAD_TRANSLATOR"
 LISTEN = "LOOMSTEAD_LISTEN"
 DATABASE_CA = "LOOMSTEAD_DATABASE_CA"
+GRACE = "LOOMSTEAD_GRACE_SECONDS"
 TOKEN = "LOOMSTEAD_TOKEN"  # noqa: S105 - the variable's name
 _VARIABLES = {**_PUBLISHED, "secrets": "LOOMSTEAD_SECRETS", "checkpoints": "LOOMSTEAD_CHECKPOINTS"}
 
@@ -71,12 +77,21 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         listen=_listen(environment.get(LISTEN, "")),
         database_ca=path(environment, DATABASE_CA),
         token=path(environment, TOKEN),
+        grace=number(environment, GRACE, GRACE_SECONDS),
     )
 
 
 def path(environment: Mapping[str, str], name: str) -> Path | None:
     """The path that a variable names, where it names one."""
     return Path(environment[name]) if environment.get(name) else None
+
+
+def number(environment: Mapping[str, str], name: str, otherwise: int) -> int:
+    """The whole number of 1 at least that a variable says; raises ``StartError``."""
+    text = environment.get(name) or str(otherwise)
+    if not text.isascii() or not text.isdecimal() or not int(text):
+        raise StartError(f"{name} is {text!r}: expected a whole number of 1 at least")
+    return int(text)
 
 
 def _listen(text: str) -> tuple[str, int] | None:

@@ -37,7 +37,7 @@ def main() -> int:
             access_log=False,
             log_config=None,
             server_header=False,
-            timeout_graceful_shutdown=10,
+            timeout_graceful_shutdown=settings.grace,
         )
     )
     server.run()

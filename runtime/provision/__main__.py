@@ -21,7 +21,7 @@ from runtime.provision.access import Limits, Wanted
 from runtime.provision.administrator import MountedSuperuser, Place, RdsMaster
 from runtime.provision.secrets import PGPASS, Addresses, Store, fill, kubernetes_secret, password_of
 from runtime.sessions import is_loopback
-from runtime.settings import DATABASE_CA, START_REFUSED, StartError, path, read_published, required
+from runtime.settings import DATABASE_CA, START_REFUSED, StartError, number, path, read_published, required
 from runtime.startup import load_manifest
 
 log = logging.getLogger("runtime.provision")
@@ -52,16 +52,8 @@ class Told:
     @property
     def limits(self) -> Limits:
         """Raises ``StartError``."""
-        return Limits(
-            self._number("LOOMSTEAD_AGENT_SESSIONS", SESSIONS),
-            self._number("LOOMSTEAD_AGENT_STATEMENT_MS", STATEMENT_MS),
-        )
-
-    def _number(self, name: str, otherwise: int) -> int:
-        text = self.environment.get(name) or str(otherwise)
-        if not text.isascii() or not text.isdecimal() or not int(text):
-            raise StartError(f"{name} is {text!r}: expected a whole number of 1 at least")
-        return int(text)
+        sessions = number(self.environment, "LOOMSTEAD_AGENT_SESSIONS", SESSIONS)
+        return Limits(sessions, number(self.environment, "LOOMSTEAD_AGENT_STATEMENT_MS", STATEMENT_MS))
 
     @property
     def store(self) -> Store | None:

@@ -26,6 +26,14 @@ def test_a_cluster_says_where_to_listen_whom_to_trust_and_who_one_is() -> None:
     assert read_settings({**LEAST, "LOOMSTEAD_LISTEN": "[::]:8080"}).listen == ("::", 8080)
 
 
+def test_a_pod_may_say_how_long_its_calls_may_take_to_end() -> None:
+    assert read_settings(LEAST).grace == 10
+    assert read_settings({**LEAST, "LOOMSTEAD_GRACE_SECONDS": "600"}).grace == 600
+    for wrong in ("0", "-1", "1.5", "ten"):
+        with pytest.raises(StartError, match=r"LOOMSTEAD_GRACE_SECONDS is .*whole number"):
+            read_settings({**LEAST, "LOOMSTEAD_GRACE_SECONDS": wrong})
+
+
 @pytest.mark.parametrize("said", ["8080", ":8080", "10.0.0.1", "0.0.0.0:http", "0.0.0.0:70000", "a@b:1", "h:1/path"])
 def test_an_address_that_is_none_is_refused_with_its_variable(said: str) -> None:
     with pytest.raises(StartError, match=r"LOOMSTEAD_LISTEN is .*0\.0\.0\.0:8080"):
