@@ -76,7 +76,20 @@ _LOCAL: Mapping[Capability, Parity] = {
 _AWS: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("VPC, private endpoints, egress by host name through Network Firewall; or an own VPC"),
     Capability.KEYS: Native("KMS keys of one region, Secrets Manager"),
+    Capability.CLUSTER: Native("EKS with a private API, system and GPU nodes, security groups for pods; or an own one"),
+    Capability.IDENTITY: Native("an IAM role for each scope class, which trusts the gateway's issuer; Pod Identity"),
     Capability.POSTGRES: Native("RDS PostgreSQL 18, several zones, replica of its own for agents"),
+    Capability.CACHE: Native("ElastiCache for Valkey, TLS, IAM"),
+    Capability.VECTOR: Native("pgvector on a database of its own"),
+    Capability.MODELS: Native("Bedrock, only the models and profiles that the stack file names, private endpoint"),
+    Capability.MODEL_HOST: Native("vLLM on GPU nodes, weights by digest from a bucket of the region, from and to zero"),
+    Capability.GATEWAY: Native("gateway and worker on EKS, internal load balancer with WAF"),
+    Capability.ORCHESTRATOR: Native("Step Functions with a step queue; or Temporal on the cluster"),
+    Capability.TRIGGERS: Native("signed webhook; MSK Serverless and mail to a queue, which no process reads yet"),
+    Capability.OBSERVABILITY: Native("CloudWatch, X-Ray and Prometheus in the region, one collector"),
+    Capability.GUARDRAILS: Native("permission boundary of every role, service control policy, admission policies"),
+    Capability.BUDGET: Native("AWS Budgets, anomalies where AWS tells them"),
+    Capability.BACKUP: Native("RDS to any second, AWS Backup in a locked vault"),
 }
 _AZURE: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("VNet, delegated subnets, private DNS zones, Firewall by host name; or an own VNet"),
@@ -97,7 +110,23 @@ _GCP: Mapping[Capability, Parity] = {
 }
 _KUBERNETES: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("a namespace for each part, NetworkPolicies that deny all but what is listed"),
+    Capability.KEYS: Equivalent(
+        "a Secret that the API server encrypts by a key outside it; the deployer's own key file"
+    ),
+    Capability.CLUSTER: Native("declared: context, API server, storage class, GPU label"),
+    Capability.IDENTITY: Native("ServiceAccounts by projected tokens; core systems trust the gateway's issuer"),
+    Capability.POSTGRES: Native("CloudNativePG, replica of its own for agents behind its own Service"),
+    Capability.CACHE: Native("Valkey, TLS, in memory"),
+    Capability.VECTOR: Native("pgvector on a database of its own"),
+    Capability.MODELS: Unsupported("no managed models on a cluster of one's own"),
+    Capability.MODEL_HOST: Native("vLLM on declared GPU nodes, weights by digest from a given store, from and to zero"),
+    Capability.GATEWAY: Native("gateway and worker, Gateway API"),
+    Capability.ORCHESTRATOR: Native("Temporal on the cluster"),
+    Capability.TRIGGERS: Unsupported("the gateway's signed webhook alone: nothing reads Kafka or mail yet"),
+    Capability.OBSERVABILITY: Native("one collector to the declared destinations"),
     Capability.GUARDRAILS: Native("ValidatingAdmissionPolicies: images, the node's own, its region label"),
+    Capability.BUDGET: Equivalent("ResourceQuota and LimitRange of each namespace"),
+    Capability.BACKUP: Native("CloudNativePG's backups to a given bucket"),
 }
 _TABLE: Mapping[str, Mapping[Capability, Parity]] = {
     "aws": _AWS,

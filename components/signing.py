@@ -11,6 +11,8 @@ import pulumi
 from pulumi import Input
 from pulumi.dynamic import ConfigureRequest, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
+_HALF = 32
+
 
 class SignedManifestArgs(TypedDict):
     """``manifest``: its JSON. ``key``: ARN of a key in AWS's KMS, or path of a JWK file. ``public``: its public JWK."""
@@ -25,6 +27,7 @@ class SignedManifest(Resource, module="signing", name="SignedManifest"):
 
     document: pulumi.Output[str]
     digest: pulumi.Output[str]
+    public: pulumi.Output[dict[str, Any]]
 
     def __init__(self, name: str, args: SignedManifestArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(SigningProvider(), name, {**args, "document": None, "digest": None}, opts)
@@ -66,8 +69,9 @@ def _signed(props: dict[str, Any]) -> dict[str, Any]:
 
 
 def _signed_by_kms(key: str, content: bytes) -> bytes:
-    """The signature in DER, by whatever credentials the deployer has for AWS; the region is the key's."""
+    """The signature's two halves, by whatever credentials the deployer has for AWS; the region is the key's."""
     client = import_module("botocore.session").get_session().create_client("kms", region_name=key.split(":")[3])
     digest = hashlib.sha256(content).digest()
     signed = client.sign(KeyId=key, Message=digest, MessageType="DIGEST", SigningAlgorithm="ECDSA_SHA_256")
-    return signed["Signature"]
+    r, s = import_module("cryptography.hazmat.primitives.asymmetric.utils").decode_dss_signature(signed["Signature"])
+    return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")

@@ -319,6 +319,11 @@ class FabricSpec(Section):
         """Every candidate of a provider."""
         return (found.managed for _, found in self.candidates() if found.managed)
 
+    def credentials(self) -> tuple[str, ...]:
+        """Names of the secrets that models are called with; sorted, each once."""
+        asked = (found.endpoint or found.managed for _, found in self.candidates())
+        return tuple(sorted({server.credential for server in asked if server and server.credential}))
+
     def regions(self) -> Iterator[tuple[Place, str]]:
         """Every region that a section names, and where it stands; the models' are their candidates' own."""
         yield ("region",), self.region

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
@@ -20,8 +19,6 @@ from regions.canonical import canonical
 from regions.manifest import Manifest
 
 ALGORITHM = "ES256"
-_COORDINATE = 32
-"""Bytes of each half of the signature (RFC 7518 §3.4)."""
 
 
 class Cause(StrEnum):
@@ -71,10 +68,8 @@ def signing_input(manifest: Manifest, public_jwk: Mapping[str, Any]) -> bytes:
 
 
 def document(manifest: Manifest, public_jwk: Mapping[str, Any], signature: bytes) -> dict[str, Any]:
-    """The document to publish. ``signature``: a key service's, of ``signing_input``, in DER (RFC 3279 §2.2.3)."""
-    r, s = decode_dss_signature(signature)
-    value = urlsafe_b64encode(r.to_bytes(_COORDINATE, "big") + s.to_bytes(_COORDINATE, "big")).decode()
-    return _published(manifest, _key(public_jwk), value)
+    """The document to publish. ``signature``: of ``signing_input``, its two halves of 32 bytes (RFC 7518 §3.4)."""
+    return _published(manifest, _key(public_jwk), urlsafe_b64encode(signature).decode())
 
 
 def _published(manifest: Manifest, key: ECKey, value: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ nothing of itself gets little, and is counted.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, NotRequired, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Input, Output
@@ -38,7 +38,6 @@ class _Quota:
     volumes: int = 0
 
 
-Size = Literal["small", "medium", "large"]
 SIZES: dict[str, dict[Part, _Quota]] = {
     "small": {
         Part.RUNTIME: _Quota(16, 32, 40),
@@ -81,7 +80,7 @@ class KubernetesBudgetArgs(TypedDict):
 
     stack: str
     namespaces: Mapping[Part, Input[str]]
-    size: Size
+    size: str
     gpus: int
     gpu: NotRequired[str]
 

@@ -5,7 +5,7 @@ worth nothing to anybody. It writes nothing to a volume, and begins empty wherev
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal, NotRequired, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Input, Output
@@ -33,7 +33,6 @@ class _Size:
     holds: int
 
 
-Size = Literal["small", "medium", "large"]
 SIZES: dict[str, _Size] = {
     "small": _Size(Needs("100m", "256Mi"), 192),
     "medium": _Size(Needs("500m", "1Gi"), 768),
@@ -52,7 +51,7 @@ class KubernetesCacheArgs(TypedDict):
     namespace: Input[str]
     registry: str
     authority: Input[str]
-    size: Size
+    size: str
     image: NotRequired[str]
 
 

@@ -15,10 +15,11 @@ from pulumi import Output
 
 from components.backup.aws import AwsBackup
 from components.budget.aws import AwsBudget
-from components.fabrics.aws_plan import Planned, chosen, planned
+from components.fabrics.aws_plan import chosen, planned
 from components.fabrics.contract import Fabric
 from components.guardrails.aws import AwsGuardrails
 from components.identity.aws import AwsIdentity
+from components.infrastructure import Gateway
 from components.keys.aws import AwsKeys
 from components.models.aws import AwsModels
 from components.network.aws import AwsNetwork
@@ -42,7 +43,8 @@ class AwsFabric(Fabric):
         found = planned(ground)
         super().__init__(name, ground, opts)
         self._name, self._found, self._spec = name, found, ground.spec
-        self._child = pulumi.ResourceOptions(parent=self, providers=[self._create_provider()])
+        self._aws = self._create_provider()
+        self._child = pulumi.ResourceOptions(parent=self, providers=[self._aws])
         self.guardrails = self._create_guardrails(ground)
         self.keys = self._create_keys()
         self.network = self._create_network()
@@ -50,7 +52,8 @@ class AwsFabric(Fabric):
         self.postgres = self._create_postgres()
         self.models = self._create_models()
         self._create_budget()
-        self.outputs = self._create_runtime(ground) if ground.spec.extent is Extent.FABRIC else self._create_identity()
+        gateway = ground.spec.gateway if ground.spec.extent is Extent.FABRIC else None
+        self.outputs = self._create_runtime(ground, gateway) if gateway else self._create_identity()
         self.register_outputs({**self.outputs})
 
     def _create_provider(self) -> pulumi.ProviderResource:
@@ -104,6 +107,7 @@ class AwsFabric(Fabric):
                 "key": self.keys.encryption,
                 "log_days": self._spec.logs.days,
                 "services": services,
+                "boundary": self.guardrails.boundary,
                 **ground,
             },
             self._child,
@@ -140,6 +144,7 @@ class AwsFabric(Fabric):
                 "statement_timeout_ms": asked.replica.statement_timeout_ms,
                 "backup_days": asked.backup_days,
                 "log_days": self._spec.logs.days,
+                "boundary": self.guardrails.boundary,
                 **chosen(
                     version=asked.version,
                     primary_class=asked.machine,
@@ -193,6 +198,7 @@ class AwsFabric(Fabric):
                 "days": self._spec.postgres.backup_days,
                 "key": self.keys.encryption,
                 "topic": self.observability.topic,
+                "boundary": self.guardrails.boundary,
                 **chosen(copy=region if region != self._found.region else None),
             },
             self._child,
@@ -220,11 +226,11 @@ class AwsFabric(Fabric):
         identity, backup = self.create_identity(), self.create_backup()
         return {"issuer": identity.issuer, "backups": backup.store, **self.told()}
 
-    def _create_runtime(self, ground: Ground) -> Mapping[str, Output[str]]:
+    def _create_runtime(self, ground: Ground, gateway: Gateway) -> Mapping[str, Output[str]]:
         # Only here: a foundation needs no SDK of Kubernetes.
         from components.fabrics.aws_runtime import AwsRuntime  # noqa: PLC0415
 
-        return AwsRuntime(f"{self._name}", ground, self._found, self).outputs
+        return AwsRuntime(self._name, ground, gateway, self._found, self, self._aws).outputs
 
     def told(self) -> dict[str, Output[str]]:
         """What a foundation gives its users."""

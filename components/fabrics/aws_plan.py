@@ -10,7 +10,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from components.aws.logs import checked_days
+from components.budget.aws import check_partition
 from components.cluster.aws_plan import GPUS, gpu_machine, system_nodes
+from components.gateway.aws import check_entry
 from components.identity.aws import issuer_url
 from components.infrastructure import Engine, Refused
 from components.models.bedrock import Invocable, invocable
@@ -19,7 +21,10 @@ from components.network.exits import Exit, exits
 from components.postgres.aws_authority import authority
 from components.publish import Ground
 from components.spec import Extent, FabricSpec
+from components.triggers.aws_regions import check_mail
+from components.vector.aws import check_version
 
+POSTGRES_VERSION = "18"
 _ACCOUNT = re.compile(r"\d{12}")
 _STACK = re.compile(r"[a-z][a-z0-9-]{0,23}")
 """The longest that leaves room for what AWS's load balancers, caches and roles are called after it."""
@@ -63,6 +68,13 @@ class Planned:
         return image.partition("@")[0].rpartition("/")[0]
 
     @property
+    def callers(self) -> tuple[str, ...]:
+        """CIDRs that may call the gateway: those of the stack file, and the network's own, in which its load balancer
+        stands."""
+        gateway, cidr = self.spec.gateway, self.spec.network.cidr
+        return (*(gateway.callers if gateway else ()), *([cidr] if cidr else []))
+
+    @property
     def engine(self) -> Engine:
         return self.spec.orchestrator.engine or Engine.STEP_FUNCTIONS
 
@@ -92,6 +104,9 @@ def planned(ground: Ground) -> Planned:
         authority=authority(spec.region, spec.postgres.authority),
         issuer=issuer_url(ground.stack, spec.region, account, region.partition),
     )
+    check_version(spec.postgres.version or POSTGRES_VERSION)
+    if spec.budget:
+        check_partition(region.partition)
     if spec.extent is Extent.FABRIC:
         _check_cluster(found)
     return found
@@ -132,7 +147,11 @@ def _offers(ground: Ground, family: str) -> bool:
 
 
 def _check_cluster(found: Planned) -> None:
-    cluster = found.spec.cluster
+    cluster, gateway = found.spec.cluster, found.spec.gateway
+    if found.spec.triggers.mail:
+        check_mail(found.region)
+    if gateway:
+        check_entry(found.region, gateway.certificate, found.callers)
     system_nodes(found.spec.size, cluster.machine, cluster.nodes)
     if gpu := cluster.gpu:
         gpu_machine(found.region, gpu.family, gpu.machine, gpu.per_node, found.gpu_families)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pulumi
 from pulumi import Input, Output
 
-from components.cluster.contract import Cluster
+from components.cluster.local import LocalCluster
 from components.core_system.contract import CoreSystem
 from components.fabrics.contract import Fabric
 from components.gateway.contract import Gateway
@@ -72,13 +72,11 @@ class LocalFabric(Fabric):
     def _has_demo(self) -> bool:
         return any(system.demo for system in self._spec.core_systems.values())
 
-    def _create_cluster(self, home: Path) -> Cluster:
+    def _create_cluster(self, home: Path) -> LocalCluster:
         unused = {Port.MODEL: self._spec.hosted is None, Port.ORDERS: not self._has_demo}
         names = [str(port) for port in Port if not unused.get(port)]
         fixed = {str(name): port for name, port in self._spec.ports.items()}
-        return self._part(Cluster)(
-            f"{self._name}-cluster", {"home": str(home), "names": names, "fixed": fixed}, self._child
-        )
+        return LocalCluster(f"{self._name}-cluster", {"home": str(home), "names": names, "fixed": fixed}, self._child)
 
     def _create_postgres(self) -> Postgres:
         replica = self._spec.postgres.replica

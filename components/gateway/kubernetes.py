@@ -51,7 +51,6 @@ class _Size:
     worker: Needs
 
 
-Size = Literal["small", "medium", "large"]
 SIZES: dict[str, _Size] = {
     "small": _Size(2, 4, Needs("500m", "1Gi"), Needs("250m", "512Mi")),
     "medium": _Size(3, 12, Needs("1", "2Gi"), Needs("500m", "1Gi")),
@@ -89,7 +88,7 @@ class KubernetesGatewayArgs(TypedDict):
     namespace: Input[str]
     image: str
     host: str
-    size: Size
+    size: str
     manifest: Input[str]
     manifest_key: Input[str]
     issuer: Input[str]

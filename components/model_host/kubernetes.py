@@ -8,7 +8,7 @@ KEDA and NVIDIA's device plugin are Helm releases, pinned by version: what is in
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Input, Output
@@ -62,7 +62,6 @@ class _Size:
     shared: str
 
 
-Size = Literal["small", "medium", "large"]
 SIZES: dict[str, _Size] = {
     "small": _Size(("3", "24Gi"), 40, "2Gi"),
     "medium": _Size(("7", "56Gi"), 160, "8Gi"),
@@ -97,7 +96,7 @@ class KubernetesModelHostArgs(TypedDict):
     namespace: Input[str]
     registry: str
     image: str
-    size: Size
+    size: str
     model: str
     digest: str
     model_class: str

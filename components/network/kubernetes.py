@@ -5,7 +5,7 @@ enforces this is the cluster's network plugin: one that knows no NetworkPolicy (
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple, NotRequired, TypedDict
 
@@ -99,6 +99,9 @@ class KubernetesNetworkArgs(TypedDict):
     Gateway's data plane, which calls it for others, or ``CILIUM``. ``scaler``: namespace of KEDA, which asks it how
     often models are wanted. ``server``: the API server, which Cilium knows by itself. ``bucket``: where the models'
     weights lie.
+
+    ``parts``: those that are on the cluster; all of them where it is not said. ``walled``: by part, CIDRs and ports
+    that it may leave for where other walls decide: a cloud's security groups, and its firewall by host name.
     """
 
     stack: str
@@ -114,14 +117,18 @@ class KubernetesNetworkArgs(TypedDict):
     telemetry: NotRequired[Sequence[Exit]]
     backup: NotRequired[Exit]
     operator: NotRequired[str]
+    parts: NotRequired[Collection[Part]]
+    walled: NotRequired[Mapping[Part, Sequence[Exit]]]
 
 
 class KubernetesNetwork(Network):
     """``id``: value of the label ``loomstead/stack``; subnets are namespaces, groups values of ``loomstead/part``.
 
-    A namespace is known once its policies are there: what is put into it was never open. Raises ``ExitRefused``, and
-    ``ValueError`` for a stack whose name begins no namespace's.
+    ``namespaces``: by part. A namespace is known once its policies are there: what is put into it was never open.
+    Raises ``ExitRefused``, and ``ValueError`` for a stack whose name begins no namespace's.
     """
+
+    namespaces: Mapping[Part, pulumi.Output[str]]
 
     def __init__(self, name: str, args: KubernetesNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
@@ -129,17 +136,19 @@ class KubernetesNetwork(Network):
         self._child = pulumi.ResourceOptions(parent=self)
         self._exits = _exits(args)
         self._blocks, self._names = _sorted_out(self._exits, args)
-        parts = [part for part in Part if part is not Part.MODELS or args["hosted"]]
+        wanted = args.get("parts", tuple(Part))
+        parts = [part for part in Part if part in wanted and (part is not Part.MODELS or args["hosted"])]
         self._reaches = [reach for reach in REACHES if {reach.source, reach.target} <= set(parts)]
-        namespaces = {part: self._create_part(part) for part in parts}
-        workloads = [name for part, name in namespaces.items() if part not in _HOLD_DATA]
+        self.namespaces = {part: self._create_part(part) for part in parts}
         self.id = pulumi.Output.from_input(args["stack"])
-        self.workloads = pulumi.Output.all(*workloads)
-        self.primary = pulumi.Output.all(namespaces[Part.PRIMARY])
-        self.replica = pulumi.Output.all(namespaces[Part.REPLICA])
+        self.workloads = self._listed(part for part in parts if part not in _HOLD_DATA)
+        self.primary, self.replica = self._listed([Part.PRIMARY]), self._listed([Part.REPLICA])
         self.runtime_group = pulumi.Output.from_input(str(Part.RUNTIME))
         self.tools_group = pulumi.Output.from_input(str(Part.TOOLS))
         self.register_outputs({key: getattr(self, key) for key in Network.__annotations__})
+
+    def _listed(self, parts: Iterable[Part]) -> pulumi.Output[list[str]]:
+        return pulumi.Output.all(*(self.namespaces[part] for part in parts if part in self.namespaces))
 
     def _create_part(self, part: Part) -> pulumi.Output[str]:
         namespace = self._create_namespace(part)
@@ -233,7 +242,11 @@ class KubernetesNetwork(Network):
         ]
 
     def _outside(self, part: Part) -> list[NetworkPolicyEgressRuleArgs]:
-        return [
+        walled = [
+            NetworkPolicyEgressRuleArgs(to=[NetworkPolicyPeerArgs(ip_block=_walled(way.host))], ports=[_port(way.port)])
+            for way in self._args.get("walled", {}).get(part, ())
+        ]
+        return walled + [
             NetworkPolicyEgressRuleArgs(
                 to=[NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=block)) for block in blocks],
                 ports=[_port(way.port)],
@@ -350,6 +363,12 @@ def _blocks(way: Exit, addresses: Mapping[str, Sequence[str]]) -> list[str]:
 
 _SHORTEST = {4: 24, 6: 64}
 """By IP's version: what is wider holds a cluster, or the network around it."""
+
+
+def _walled(cidr: str) -> IPBlockArgs:
+    """The block without the metadata servers in it."""
+    block = ip_network(cidr)
+    return IPBlockArgs(cidr=cidr, except_=[str(ip_network(server)) for server in _METADATA_SERVERS if server in block])
 
 
 def _address(host: str) -> list[str]:

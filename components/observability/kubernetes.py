@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final, Literal, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Input, Output
@@ -58,7 +58,6 @@ class _Size:
     needs: Needs
 
 
-Size = Literal["small", "medium", "large"]
 SIZES: dict[str, _Size] = {
     "small": _Size(2, Needs("200m", "512Mi")),
     "medium": _Size(3, Needs("500m", "1Gi")),
@@ -81,7 +80,7 @@ class KubernetesObservabilityArgs(TypedDict):
     region: str
     namespace: Input[str]
     registry: str
-    size: Size
+    size: str
     telemetry: Mapping[str, str]
     sinks: Mapping[str, str]
     content: bool

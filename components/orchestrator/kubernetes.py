@@ -7,7 +7,7 @@ it keeps are references and digests (docs/contract.md §10), no content. It has 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi import Input, Output
@@ -54,7 +54,6 @@ class _Size:
     connections: dict[str, int]
 
 
-Size = Literal["small", "medium", "large"]
 SIZES: dict[str, _Size] = {
     "small": _Size(2, Needs("200m", "512Mi"), {"default": 4, "visibility": 2}),
     "medium": _Size(3, Needs("500m", "1Gi"), {"default": 10, "visibility": 5}),
@@ -85,7 +84,7 @@ class KubernetesOrchestratorArgs(TypedDict):
     region: str
     namespace: Input[str]
     registry: str
-    size: Size
+    size: str
     database_host: Input[str]
     database_port: Input[int]
     secret: str

@@ -11,7 +11,7 @@ that role: a standby that allows fewer than its primary does not start.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Input, Output
@@ -72,7 +72,6 @@ class _Size:
     connections: int
 
 
-Size = Literal["small", "medium", "large"]
 SIZES: dict[str, _Size] = {
     "small": _Size(2, 1, "1", 4, 50, 10, 200),
     "medium": _Size(2, 2, "4", 16, 200, 40, 400),
@@ -96,7 +95,7 @@ class KubernetesPostgresArgs(TypedDict):
     storage_class: Input[str]
     authority: Input[str]
     registry: str
-    size: Size
+    size: str
     statement_timeout_ms: int
     backup: NotRequired[str]
     image: NotRequired[str]
