@@ -21,6 +21,7 @@ from runtime.api_server import TIMEOUT, ApiServer
 from runtime.errors import Refused
 from runtime.identity import jws
 from runtime.identity.tokens import LEEWAY
+from runtime.settings import StartError
 from runtime.single_flight import SingleFlight
 from runtime.strict_json import JsonError, read_result
 
@@ -150,7 +151,7 @@ class ServiceAccounts:
     async def _fetch(self, url: str) -> _Published:
         try:
             keys = read_keys(await self._read(url))
-        except (httpx.HTTPError, OSError, ValueError) as error:
+        except (httpx.HTTPError, OSError, ValueError, StartError) as error:  # the pod has no token of its own
             raise Refused(
                 "upstream_unavailable",
                 f"the cluster's keys at {url}: {error or type(error).__name__}",

@@ -202,7 +202,11 @@ async def test_keys_serve_while_the_cluster_does_not_answer_but_not_for_ever(clu
 
 async def test_a_pod_without_a_token_reads_no_keys(cluster: Cluster, pods: Pods) -> None:
     (pods.folder / "gateway" / "token").write_text("none")
-    assert await cluster.code(pods.token(pods.runtime, "worker", ISSUER)) == "upstream_unavailable"
+    token = pods.token(pods.runtime, "worker", ISSUER)
+    assert await cluster.code(token) == "upstream_unavailable"
+    for name in ("token", "ca.crt"):
+        (pods.folder / "gateway" / name).unlink()
+        assert await cluster.code(token) == "upstream_unavailable"
 
 
 async def test_the_pods_own_token_goes_to_its_cluster_alone(pods: Pods) -> None:
