@@ -18,6 +18,7 @@ from scripts.rehearsal.stack import STEP_SECONDS, Outcome, Stack
 
 _POLL_SECONDS = 0.05
 _QUIET_SECONDS = 1.0
+_FIRST_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,8 @@ class _Cycle:
         self._find_orphans("destroy")
 
     def _fail_to_delete(self, urns: Sequence[str]) -> None:
-        for urn in [*(urn for urn in urns if self._plan.breaks in urn), *urns][:1]:
+        """Else the one made last: nothing that is protected needs it, so that its turn comes."""
+        for urn in [*(urn for urn in urns if self._plan.breaks in urn), *reversed(urns)][:1]:
             self._breaks("destroy, a deletion fails", "destroy", Op.DELETE, urn)
 
     def _find_orphans(self, step: str) -> None:
@@ -278,7 +280,9 @@ class _Cycle:
         self._steps.append(Step(name, outcome.seconds, outcome.changes))
 
     def _fail(self, problem: str) -> None:
-        self._problems.append(problem)
+        lines = problem.splitlines()
+        more = [f"… and {len(lines) - _FIRST_LINES} lines more"] if len(lines) > _FIRST_LINES else []
+        self._problems.append("\n".join([*lines[:_FIRST_LINES], *more]))
         raise _Stopped
 
     @contextmanager
