@@ -4,7 +4,6 @@ Sessions are encrypted, and whoever opens one signs in by IAM: there is no passw
 """
 
 import re
-from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -13,6 +12,7 @@ from pulumi import Input, Output
 
 from components.aws.door import create_door
 from components.aws.logs import checked_days, create_log_group
+from components.cache.aws_sizes import SIZES, Size
 from components.cache.contract import Cache
 from components.infrastructure import Refused
 
@@ -20,21 +20,6 @@ PORT = 6379
 VERSION = "8.0"
 _LONGEST = 40 - len("-runtime")
 """ElastiCache takes 40 characters for a user's id."""
-
-
-@dataclass(frozen=True)
-class _Size:
-    """``nodes``: one primary and its replicas."""
-
-    machine: str
-    nodes: int
-
-
-SIZES: dict[str, _Size] = {
-    "small": _Size("cache.t4g.small", 2),
-    "medium": _Size("cache.m7g.large", 2),
-    "large": _Size("cache.r7g.large", 3),
-}
 
 
 class AwsCacheArgs(TypedDict):
@@ -142,7 +127,7 @@ class AwsCache(Cache):
         }
 
 
-def _checked(args: AwsCacheArgs) -> _Size:
+def _checked(args: AwsCacheArgs) -> Size:
     size = SIZES.get(args["size"])
     if size is None:
         raise Refused(f"cache: no size {args['size']!r}; sizes are {', '.join(SIZES)}")

@@ -5,7 +5,6 @@ primary's lets in the runtime alone. Every session is encrypted, and roles may s
 ``agent_reader`` may have is a limit of that role: a standby that allows fewer than its primary does not start.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NotRequired, TypedDict
 
@@ -16,27 +15,12 @@ from pulumi import Input, Output
 from components.aws.documents import trusting
 from components.infrastructure import Refused
 from components.postgres.aws_authority import IDENTIFIER as AUTHORITY
+from components.postgres.aws_sizes import SIZES, Size
 from components.postgres.contract import Postgres
 
 DATABASE = "loomstead"
 PORT = 5432
 
-
-@dataclass(frozen=True)
-class _Size:
-    """Storage in GiB: at first, and the most that it grows to by itself."""
-
-    primary: str
-    replica: str
-    storage: int
-    most: int
-
-
-SIZES: dict[str, _Size] = {
-    "small": _Size("db.t4g.medium", "db.t4g.medium", 50, 200),
-    "medium": _Size("db.m7g.large", "db.m7g.large", 200, 1000),
-    "large": _Size("db.r7g.2xlarge", "db.r7g.xlarge", 1000, 8000),
-}
 MONITORED_SECONDS = 30
 INSIGHTS_DAYS = 7
 
@@ -285,7 +269,7 @@ class AwsPostgres(Postgres):
         )
 
 
-def _checked(args: AwsPostgresArgs) -> _Size:
+def _checked(args: AwsPostgresArgs) -> Size:
     size = SIZES.get(args["size"])
     if size is None:
         raise Refused(f"postgres: no size {args['size']!r}; sizes are {', '.join(SIZES)}")
