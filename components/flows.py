@@ -89,9 +89,14 @@ def _home(spec: FabricSpec) -> Place:
 
 
 def _backups(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
-    region = spec.backup.region or spec.region
+    region, store = spec.backup.region or spec.region, spec.backup.store
     key = ("backup", "region") if spec.backup.region else _home(spec)
-    yield _in_region(spec, catalogue, key, "backups", Purpose.BACKUP, region)
+    if store is None:
+        yield _in_region(spec, catalogue, key, "backups", Purpose.BACKUP, region)
+    else:
+        known = model_countries(catalogue, host_of(store.url))
+        countries = tuple(dict.fromkeys((*store.countries, *known)))
+        yield _leg(spec, ("backup", "store"), "backups", Purpose.BACKUP, host_of(store.url), countries)
     if spec.backup.redundancy is Redundancy.GEO:
         found = catalogue.regions.get(region)
         pair = found.pair if found else None

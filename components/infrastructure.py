@@ -103,7 +103,7 @@ class Cluster(Section):
     ``issuer``: what its ServiceAccounts' tokens name; ``storage_class`` for volumes; ``cilium``: whether it is the
     network plugin; ``encrypted_at_rest``: that the API server encrypts Secrets with a key outside it, which nobody can
     see from inside; ``key``: a reference to that key. ``gateway_class``: of the Gateway API; ``entry``: namespace of
-    its data plane, none where it is Cilium's own. ``bucket``: the URL of the models' weights.
+    its data plane, none where it is Cilium's own. ``operator``: namespace of CloudNativePG.
     """
 
     own: str | None = None
@@ -121,7 +121,7 @@ class Cluster(Section):
     key: str | None = None
     gateway_class: str = "cilium"
     entry: Name | None = None
-    bucket: Http | None = None
+    operator: Name = "cnpg-system"
 
 
 class Gateway(Section):

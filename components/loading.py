@@ -186,6 +186,8 @@ def _not_on_platform(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
     for section in _LACKING[spec.platform]:
         if section in spec.model_fields_set:
             yield (section,), f"expected no such section: platform {spec.platform} does not have it"
+    if spec.backup.store and spec.platform is not Platform.KUBERNETES:
+        yield ("backup", "store"), f"expected no store: platform {spec.platform} has its own"
 
 
 def _countries(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
@@ -199,6 +201,7 @@ def _countries(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
         ),
         *((("logs", "sinks", name, "countries"), sink.countries or ()) for name, sink in spec.logs.sinks.items()),
         *((("telemetry", name, "countries"), found.countries or ()) for name, found in spec.telemetry.items()),
+        *([(("backup", "store", "countries"), spec.backup.store.countries)] if spec.backup.store else []),
     ]
     for place, countries in lists:
         for index, country in enumerate(countries):

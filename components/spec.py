@@ -98,16 +98,27 @@ class Postgres(Section):
     backup_days: int = Field(14, ge=1, le=35)
 
 
+class Bucket(Section):
+    """On a cluster: a store that speaks S3 at ``url``, and the ``bucket`` in it, with the folder of the stack.
+    ``countries``: every one where it keeps what it is given."""
+
+    url: Http
+    bucket: str = Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/-]+)?$")
+    countries: tuple[Country, ...] = Field(min_length=1)
+
+
 class Staged(Section):
     """Weights in the stack's own bucket, as ``loomstead models stage`` put them there and printed them.
 
     ``name``: folder in the bucket, and what the model server calls the model. ``digest``: over every file's name and
-    hash; the model server starts with no other files. ``licence``: that somebody agreed to.
+    hash; the model server starts with no other files. ``licence``: that somebody agreed to. ``store``: where the bucket
+    is on a cluster of one's own, opened with the Secret ``weights`` (key ``credentials``, an AWS credentials file).
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$", examples=["mistral-7b-instruct-v0.3"])
     digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
     licence: str = Field(min_length=1, examples=["Apache-2.0"])
+    store: Bucket | None = None
 
 
 class Hosted(Section):
@@ -202,13 +213,6 @@ class Redundancy(StrEnum):
     GEO = "geo"
 
 
-class Backup(Section):
-    """Where backups lie; no region: the stack's own."""
-
-    region: str | None = None
-    redundancy: Redundancy = Redundancy.ZONE
-
-
 class KeyRing(Section):
     """Where the keys lie that encrypt the stack, and who holds them; no region: the stack's own.
 
@@ -226,6 +230,14 @@ class Destination(Section):
 
     url: Http
     countries: tuple[Country, ...] | None = Field(None, min_length=1)
+
+
+class Backup(Section):
+    """Where backups lie; no region: the stack's own. ``store``: on a cluster, which has none of its own."""
+
+    region: str | None = None
+    redundancy: Redundancy = Redundancy.ZONE
+    store: Bucket | None = None
 
 
 class Logs(Section):

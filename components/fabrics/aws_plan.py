@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
 
 from components.aws.logs import checked_days
 from components.budget.aws import check_partition
@@ -155,8 +154,3 @@ def _check_cluster(found: Planned) -> None:
     system_nodes(found.spec.size, cluster.machine, cluster.nodes)
     if gpu := cluster.gpu:
         gpu_machine(found.region, gpu.family, gpu.machine, gpu.per_node, found.gpu_families)
-
-
-def chosen(**values: Any) -> dict[str, Any]:
-    """Those that the stack file says; what it leaves out is the size's."""
-    return {key: value for key, value in values.items() if value is not None}

@@ -14,7 +14,8 @@ from components.aws.documents import Statement, document
 from components.cache.aws import AwsCache
 from components.cluster.aws import AwsCluster
 from components.cluster.aws_inside import AwsInside
-from components.fabrics.aws_plan import POSTGRES_VERSION, Planned, chosen
+from components.fabrics.aws_plan import POSTGRES_VERSION, Planned
+from components.fabrics.contract import chosen
 from components.gateway.aws import AwsGateway
 from components.guardrails.kubernetes import KubernetesGuardrails
 from components.identity.aws import AwsIdentity

@@ -1,6 +1,7 @@
 """What every platform's fabric takes and gives."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pulumi
 
@@ -18,3 +19,8 @@ class Fabric(pulumi.ComponentResource):
 
     def __init__(self, name: str, ground: Ground, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("loomstead:fabric:Fabric", name, None, opts)
+
+
+def chosen(**values: Any) -> dict[str, Any]:
+    """Those that the stack file says; what it leaves out is the size's."""
+    return {key: value for key, value in values.items() if value is not None}
