@@ -15,7 +15,7 @@ from pulumi import Output
 
 from components.backup.aws import AwsBackup
 from components.budget.aws import AwsBudget
-from components.fabrics.aws_plan import chosen, planned
+from components.fabrics.aws_plan import planned
 from components.fabrics.contract import Fabric, chosen
 from components.guardrails.aws import AwsGuardrails
 from components.identity.aws import AwsIdentity

@@ -1,5 +1,5 @@
-"""What a cluster's fabric is made of, read from the stack file and the deployer's kubeconfig: plain values, and all that
-its parts would refuse.
+"""What a cluster's fabric is made of, read from the stack file and the deployer's kubeconfig: plain values, and all
+that its parts would refuse.
 
 Everything here is decided before anything is made.
 """
@@ -37,8 +37,8 @@ class Hosting:
 
 @dataclass(frozen=True)
 class Planned:
-    """``kubeconfig``: its text. ``server``: the API server, as pods reach it. ``gateway``: as asked. ``registry``: where
-    images come from. ``home``: folder of the deployer's keys. ``postgres``: major version."""
+    """``kubeconfig``: its text. ``server``: the API server, as pods reach it. ``registry``: where images come from.
+    ``home``: folder of the deployer's keys. ``postgres``: major version."""
 
     spec: FabricSpec
     stack: str
