@@ -19,7 +19,17 @@ from runtime.migrations import MigrationError, upgrade
 from runtime.provision import ProvisionError, access, documents
 from runtime.provision.access import Limits, Wanted
 from runtime.provision.administrator import MountedSuperuser, Place, RdsMaster
-from runtime.provision.secrets import PGPASS, Addresses, Store, fill, kubernetes_secret, password_of
+from runtime.provision.secrets import (
+    MAKERS,
+    ORCHESTRATORS,
+    PGPASS,
+    Addresses,
+    Store,
+    fill,
+    hand_over,
+    kubernetes_secret,
+    password_of,
+)
 from runtime.sessions import is_loopback
 from runtime.settings import DATABASE_CA, START_REFUSED, StartError, number, path, read_published, required
 from runtime.startup import load_manifest
@@ -123,17 +133,23 @@ async def _provision(told: Told) -> None:
     if api is None:
         raise StartError("KUBERNETES_SERVICE_HOST is not set: this runs as a Job of the fabric's cluster")
     store, administrator, publisher, limits = told.store, told.administrator, told.publisher, told.limits
+    ca, orchestrator = _authority(told), told.environment.get("LOOMSTEAD_ORCHESTRATOR_SECRET", "")
+    makers = {**MAKERS, **(ORCHESTRATORS if orchestrator else {})}
     async with api.client() as http:
-        held = await fill(kubernetes_secret(api, http, named), store, told.addresses, _authority(told))
-    log.info("secrets are there")
-    wanted = Wanted(
-        {role: password_of(held[f"{role}{PGPASS}"]) for role in access.ROLES},
-        limits,
-        tuple(told.environment.get("LOOMSTEAD_IAM_ROLES", "").split()),
-    )
-    if not await access.settled(_sign_in(told.place, wanted), wanted):
-        await administrator.apply(wanted)
-    log.info("roles and databases are there")
+        held = await fill(kubernetes_secret(api, http, named), store, told.addresses, ca, makers)
+        log.info("secrets are there")
+        roles = [name.removesuffix(PGPASS) for name in makers if name.endswith(PGPASS)]
+        wanted = Wanted(
+            {role: password_of(held[f"{role}{PGPASS}"]) for role in roles},
+            limits,
+            tuple(told.environment.get("LOOMSTEAD_IAM_ROLES", "").split()),
+        )
+        if not await access.settled(_sign_in(told.place, wanted), wanted):
+            await administrator.apply(wanted)
+        log.info("roles and databases are there")
+        if orchestrator:  # last, for it starts with what it finds there
+            await hand_over(kubernetes_secret(api, http, orchestrator), wanted.passwords[access.ORCHESTRATOR], ca)
+            log.info("the orchestrator's secret is there")
     await upgrade(told.place.session("gateway_owner", wanted.passwords["gateway_owner"], access.RUNTIME))
     log.info("tables are there")
     if publisher:

@@ -16,7 +16,7 @@ import hashlib
 import hmac
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,12 @@ DATABASES = (
     Database(RUNTIME, owner="gateway_owner", users=("gateway", "auditor")),
     Database("orders", owner="core_writer", agent_views=True),
     Database("vectors", owner="gateway_owner", users=("gateway",), extensions=("vector",)),
+    Database("temporal", owner="temporal"),
+    Database("temporal_visibility", owner="temporal"),
 )
+"""Each where its owner is among the roles that are wanted."""
+ORCHESTRATOR = "temporal"
+"""Only where Temporal runs on the cluster; it makes its tables itself."""
 REPLICATOR = "replicator"
 """Only where no cloud and no operator replicates."""
 ROLES = ("gateway_owner", "gateway", "auditor", "core_writer", "agent_reader")
@@ -73,6 +78,10 @@ class Wanted:
     passwords: Mapping[str, str]
     limits: Limits
     iam: tuple[str, ...] = ()
+
+    @property
+    def databases(self) -> list[Database]:
+        return [one for one in DATABASES if one.owner in self.passwords]
 
     @property
     def mark(self) -> str:
@@ -98,8 +107,8 @@ async def apply(administer: Administer, wanted: Wanted) -> None:
             await connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
             await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
             await _apply_roles(connection, wanted)
-            await _apply_databases(connection)
-            for database in DATABASES:
+            await _apply_databases(connection, wanted.databases)
+            for database in wanted.databases:
                 async with administer(database.name) as within:
                     await _apply_schemas(within, database)
             await connection.execute(f"COMMENT ON DATABASE {RUNTIME} IS '{wanted.mark}'")
@@ -109,7 +118,7 @@ async def apply(administer: Administer, wanted: Wanted) -> None:
 
 async def settled(sign_in: SignIn, wanted: Wanted) -> bool:
     """Whether all of it is there, as far as its own roles can see: so no administrator is asked for nothing."""
-    owners = {user: one.name for one in DATABASES for user in (*one.users, one.owner)}
+    owners = {user: one.name for one in wanted.databases for user in (*one.users, one.owner)}
     try:
         for role in wanted.passwords.keys() & owners.keys() - {*wanted.iam}:
             async with sign_in(role, owners[role]):
@@ -191,10 +200,10 @@ async def _apply_roles(connection: asyncpg.Connection, wanted: Wanted) -> None:
         await connection.execute(";\n".join(statements))
 
 
-async def _apply_databases(connection: asyncpg.Connection) -> None:
+async def _apply_databases(connection: asyncpg.Connection, databases: Sequence[Database]) -> None:
     rows = await connection.fetch("SELECT datname, pg_get_userbyid(datdba) AS owner FROM pg_database")
     owners = {row["datname"]: row["owner"] for row in rows}
-    for database in DATABASES:
+    for database in databases:
         if database.name not in owners:
             await connection.execute(f"CREATE DATABASE {database.name} OWNER {database.owner}")
         elif owners[database.name] != database.owner:  # a cloud made it for its own master

@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -20,15 +20,16 @@ from joserfc.jwk import ECKey
 
 from runtime.api_server import ApiServer
 from runtime.provision import ProvisionError
-from runtime.provision.access import ROLES
+from runtime.provision.access import ORCHESTRATOR, ROLES
 from runtime.sessions import FIELD
 
 log = logging.getLogger(__name__)
 
 TRIES = 5
 PGPASS, READER = ".pgpass", "agent_reader"
-CA = "database.ca.crt"
-"""In the Secret beside the secrets: the authority of PostgreSQL, for pods that cannot mount the operator's own."""
+PASSWORD, CA = "password", "database.ca.crt"
+"""Of the orchestrator's Secret; the second, the authority of PostgreSQL, is in the runtime's too, for pods that cannot
+mount the operator's own."""
 
 
 def _jwk() -> str:
@@ -49,6 +50,8 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     **{f"{name}.key": _symmetric for name in ("ledger", "subjects", "webhook")},
     **{f"{role}{PGPASS}": partial(_pgpass, role) for role in ROLES},
 }
+ORCHESTRATORS: Mapping[str, Callable[[], str]] = {f"{ORCHESTRATOR}{PGPASS}": partial(_pgpass, ORCHESTRATOR)}
+"""Drawn beside them where Temporal runs on the cluster."""
 
 
 @dataclass(frozen=True)
@@ -140,16 +143,43 @@ class KubernetesSecret:
         )
 
 
-async def fill(secret: KubernetesSecret, store: Store | None, addresses: Addresses, ca: str | None) -> dict[str, str]:
-    """Everything that ``MAKERS`` names, in the Secret and in the store; what the Secret holds now.
+async def fill(
+    secret: KubernetesSecret,
+    store: Store | None,
+    addresses: Addresses,
+    ca: str | None,
+    makers: Mapping[str, Callable[[], str]] = MAKERS,
+) -> dict[str, str]:
+    """Everything that ``makers`` names, in the Secret and in the store; what the Secret holds now.
 
     ``ca``: PEM of PostgreSQL's authority, which goes in too. Raises ``ProvisionError``.
     """
+
+    async def wanted_beside(found: Mapping[str, str]) -> dict[str, str]:
+        authority = {} if ca is None else {CA: ca}
+        return {**await _wanted(found, store, addresses, makers), **authority}
+
+    return await _write(secret, wanted_beside)
+
+
+async def hand_over(secret: KubernetesSecret, password: str, ca: str | None) -> None:
+    """What the orchestrator signs in to its databases with, in a Secret of its own; raises ``ProvisionError``.
+
+    It is a copy, so it follows.
+    """
+
+    async def wanted(_: Mapping[str, str]) -> dict[str, str]:
+        return {PASSWORD: password, **({} if ca is None else {CA: ca})}
+
+    await _write(secret, wanted)
+
+
+async def _write(
+    secret: KubernetesSecret, wish: Callable[[Mapping[str, str]], Awaitable[dict[str, str]]]
+) -> dict[str, str]:
     for _ in range(TRIES):
         found, version = await secret.read()
-        wanted = await _wanted(found, store, addresses)
-        if ca is not None:
-            wanted[CA] = ca
+        wanted = await wish(found)
         new = {name: value for name, value in wanted.items() if found.get(name) != value}
         if not new:
             return found
@@ -159,9 +189,11 @@ async def fill(secret: KubernetesSecret, store: Store | None, addresses: Address
     raise ProvisionError(f"the Secret was written by others {TRIES} times meanwhile; run the Job again")
 
 
-async def _wanted(found: Mapping[str, str], store: Store | None, addresses: Addresses) -> dict[str, str]:
+async def _wanted(
+    found: Mapping[str, str], store: Store | None, addresses: Addresses, makers: Mapping[str, Callable[[], str]]
+) -> dict[str, str]:
     wanted = {}
-    for name, make in MAKERS.items():
+    for name, make in makers.items():
         mine = found.get(name) or make()
         kept = await store.keep(name, mine) if store else mine
         role = name.removesuffix(PGPASS)

@@ -240,8 +240,7 @@ def test_each_role_gets_into_its_databases_on_the_primary_encrypted_alone() -> N
         for database, user in product(DATABASES, set(USERS) - {"postgres"})
         if lets_in(PRIMARY_HBA, database, user) == "scram-sha-256"
     }
-    ours = {(one.name, user) for one in access.DATABASES for user in (one.owner, *one.users)}
-    assert found == {*ours, ("temporal", "temporal"), ("temporal_visibility", "temporal")}
+    assert found == {(one.name, user) for one in access.DATABASES for user in (one.owner, *one.users)}
     assert {lets_in(PRIMARY_HBA, each, "postgres") for each in DATABASES} == {"scram-sha-256"}
     for database, user in product(DATABASES, USERS):
         assert lets_in(PRIMARY_HBA, database, user, encrypted=False) == "reject"

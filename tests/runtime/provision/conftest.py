@@ -42,8 +42,8 @@ class Cloud:
         await connection.close()
         return answer
 
-    def wanted(self, *iam: str) -> access.Wanted:
-        return access.Wanted({role: f"drawn-{role}" for role in access.ROLES}, LIMITS, iam)
+    def wanted(self, *iam: str, further: tuple[str, ...] = ()) -> access.Wanted:
+        return access.Wanted({role: f"drawn-{role}" for role in (*access.ROLES, *further)}, LIMITS, iam)
 
     def sign_in(self, wanted: access.Wanted) -> access.SignIn:
         def sign_in(role: str, database: str) -> AbstractAsyncContextManager[asyncpg.Connection]:
@@ -78,18 +78,23 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 @pytest.fixture
 def allowed(pods: Pods) -> Pods:
     """The Job's account may do what its Role in components/gateway/kubernetes.py says, and nothing else."""
-    rbac = client.RbacAuthorizationV1Api(pods.core.api_client)
-    metadata = client.V1ObjectMeta(name="writer")
-    verbs = ["get", "create", "patch"]
-    rule = client.V1PolicyRule(api_groups=[""], resources=["secrets"], resource_names=["secrets"], verbs=verbs)
-    rbac.create_namespaced_role(pods.runtime, client.V1Role(metadata=metadata, rules=[rule]))
-    subject = client.RbacV1Subject(kind="ServiceAccount", name="provision", namespace=pods.runtime)
-    reference = client.V1RoleRef(api_group="rbac.authorization.k8s.io", kind="Role", name="writer")
-    binding = client.V1RoleBinding(metadata=metadata, role_ref=reference, subjects=[subject])
-    rbac.create_namespaced_role_binding(pods.runtime, binding)
+    allow(pods, pods.runtime, "secrets")
     return pods
 
 
-def held(pods: Pods) -> dict[str, str]:
-    found = pods.core.read_namespaced_secret("secrets", pods.runtime).data or {}
+def allow(pods: Pods, namespace: str, secret: str) -> None:
+    rbac = client.RbacAuthorizationV1Api(pods.core.api_client)
+    metadata = client.V1ObjectMeta(name="writer")
+    verbs = ["get", "create", "patch"]
+    rule = client.V1PolicyRule(api_groups=[""], resources=["secrets"], resource_names=[secret], verbs=verbs)
+    rbac.create_namespaced_role(namespace, client.V1Role(metadata=metadata, rules=[rule]))
+    subject = client.RbacV1Subject(kind="ServiceAccount", name="provision", namespace=pods.runtime)
+    reference = client.V1RoleRef(api_group="rbac.authorization.k8s.io", kind="Role", name="writer")
+    binding = client.V1RoleBinding(metadata=metadata, role_ref=reference, subjects=[subject])
+    rbac.create_namespaced_role_binding(namespace, binding)
+
+
+def held(pods: Pods, namespace: str = "", secret: str = "secrets") -> dict[str, str]:  # noqa: S107  its name
+    """What is in a Secret, of the runtime's namespace where no other is named."""
+    found = pods.core.read_namespaced_secret(secret, namespace or pods.runtime).data or {}
     return {name: base64.b64decode(value).decode() for name, value in found.items()}

@@ -34,6 +34,25 @@ async def test_a_master_without_superuser_makes_all_of_it(cloud: Cloud) -> None:
         assert await connection.fetchval("SELECT extname FROM pg_extension WHERE extname = 'vector'") == "vector"
 
 
+async def test_the_orchestrator_has_databases_of_its_own_where_it_runs_on_the_cluster(cloud: Cloud) -> None:
+    databases = "SELECT string_agg(datname || ' ' || pg_get_userbyid(datdba), ', ') FROM pg_database"
+    theirs = f"{databases} WHERE datname LIKE 'temporal%'"
+    await made(cloud, cloud.wanted())
+    assert await cloud.ask(theirs) is None
+    wanted = cloud.wanted(further=(access.ORCHESTRATOR,))
+    assert not await access.settled(cloud.sign_in(wanted), wanted)
+    await made(cloud, wanted)
+    assert await access.settled(cloud.sign_in(wanted), wanted)
+    assert await cloud.ask(theirs) == "temporal temporal, temporal_visibility temporal"
+    sign_in = cloud.sign_in(wanted)
+    async with sign_in("temporal", "temporal_visibility") as connection:  # what its schema begins with
+        await connection.execute("CREATE EXTENSION btree_gin; CREATE TABLE executions (id int)")
+    for role, database in (("temporal", "loomstead"), ("gateway", "temporal"), ("agent_reader", "temporal")):
+        with pytest.raises(ProvisionError, match="permission denied for database"):
+            async with sign_in(role, database):
+                pass
+
+
 async def test_two_at_once_and_again_later_leave_the_same(cloud: Cloud) -> None:
     wanted = cloud.wanted()
     await cloud.as_cloud(f"ALTER ROLE {MASTER} PASSWORD 'known'")

@@ -12,11 +12,11 @@ import pytest
 
 from regions.signature import sign_manifest
 from runtime.provision import access
-from runtime.provision.secrets import MAKERS, PGPASS, password_of
+from runtime.provision.secrets import MAKERS, PASSWORD, PGPASS, password_of
 from runtime.settings import START_REFUSED
 from tests.fixtures.issuer import KEYS, manifest
 from tests.fixtures.pods import Pods
-from tests.runtime.provision.conftest import Cloud, held
+from tests.runtime.provision.conftest import Cloud, allow, held
 
 
 @dataclass
@@ -90,6 +90,29 @@ async def test_two_at_once_make_everything_and_a_third_changes_nothing(job: Job,
     assert (code, held(allowed), await cloud.ask(marks)) == (0, kept, before)
     for spoken in (said, *(text for _, text in outcomes)):
         assert not any(secret in spoken for secret in secrets_in(kept))
+
+
+async def test_the_orchestrator_finds_its_databases_and_what_to_sign_in_with(
+    job: Job, allowed: Pods, cloud: Cloud
+) -> None:
+    assert (await job.run())[0] == 0
+    allow(allowed, allowed.tools, "temporal")
+    job.environment["LOOMSTEAD_ORCHESTRATOR_SECRET"] = f"{allowed.tools}/temporal"
+    code, said = await job.run()
+    assert code == 0, said
+    password = password_of(held(allowed)["temporal.pgpass"])
+    assert held(allowed, allowed.tools, "temporal") == {PASSWORD: password}
+    assert password not in said
+    for database in ("temporal", "temporal_visibility"):
+        async with cloud.place.sign_in("temporal", password, database) as connection:
+            await connection.execute("CREATE TABLE its_own (id int)")
+
+
+async def test_an_orchestrators_secret_out_of_reach_is_said(job: Job, allowed: Pods) -> None:
+    job.environment["LOOMSTEAD_ORCHESTRATOR_SECRET"] = f"{allowed.tools}/temporal"
+    code, said = await job.run()
+    assert code == 1
+    assert f"Secret {allowed.tools}/temporal: the Kubernetes API answered 403" in said
 
 
 async def test_the_job_goes_on_where_it_was_cut_off(job: Job, allowed: Pods, cloud: Cloud) -> None:

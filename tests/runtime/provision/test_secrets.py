@@ -15,9 +15,20 @@ from regions.canonical import canonical
 from runtime.identity.keys import es256_key
 from runtime.provision import ProvisionError
 from runtime.provision.aws import SecretsManager
-from runtime.provision.secrets import CA, MAKERS, Addresses, KubernetesSecret, fill, kubernetes_secret, password_of
+from runtime.provision.secrets import (
+    CA,
+    MAKERS,
+    ORCHESTRATORS,
+    PASSWORD,
+    Addresses,
+    KubernetesSecret,
+    fill,
+    hand_over,
+    kubernetes_secret,
+    password_of,
+)
 from tests.fixtures.pods import Pods
-from tests.runtime.provision.conftest import held
+from tests.runtime.provision.conftest import allow, held
 
 ADDRESSES = Addresses(("primary.example", 5432), ("replica.example", 5432))
 
@@ -66,6 +77,17 @@ async def test_a_server_or_authority_that_moved_takes_no_password_with_it(
     assert held(allowed) == after
 
 
+async def test_what_the_orchestrator_signs_in_with_follows(allowed: Pods) -> None:
+    allow(allowed, allowed.tools, "temporal")
+    api = allowed.mounted("provision")
+    async with api.client() as http:
+        theirs = kubernetes_secret(api, http, f"{allowed.tools}/temporal")
+        await asyncio.gather(*(hand_over(theirs, "drawn", "old") for _ in range(3)))
+        assert held(allowed, allowed.tools, "temporal") == {PASSWORD: "drawn", CA: "old"}
+        await hand_over(theirs, "another", "new")
+    assert held(allowed, allowed.tools, "temporal") == {PASSWORD: "another", CA: "new"}
+
+
 async def test_of_many_at_once_one_decides(secret: KubernetesSecret, allowed: Pods) -> None:
     made = await asyncio.gather(*(fill(secret, None, ADDRESSES, None) for _ in range(4)))
     assert all(one == made[0] for one in made)
@@ -100,9 +122,11 @@ def store(manager: Any) -> SecretsManager:
 
 async def test_a_lost_secret_comes_back_from_the_store(secret: KubernetesSecret, allowed: Pods, manager: Any) -> None:
     manager.create_secret(Name="loomstead/aws-eu-central-1/ledger", KmsKeyId="pulumi's")  # without a value
-    before = await fill(secret, store(manager), ADDRESSES, None)
+    makers = {**MAKERS, **ORCHESTRATORS}
+    before = await fill(secret, store(manager), ADDRESSES, None, makers)
+    assert before["temporal.pgpass"].startswith("primary.example:5432:*:temporal:")
     allowed.core.delete_namespaced_secret("secrets", allowed.runtime)
-    assert await fill(secret, store(manager), ADDRESSES, None) == before
+    assert await fill(secret, store(manager), ADDRESSES, None, makers) == before
     kept = manager.describe_secret(SecretId="loomstead/aws-eu-central-1/issuer.jwk")
     assert kept["KmsKeyId"] == "alias/loomstead/aws-eu-central-1/encryption"
     assert (
