@@ -25,6 +25,7 @@ class Capability(StrEnum):
     KEYS = "keys"
     IDENTITY = "identity"
     POSTGRES = "postgres"
+    REPLICA = "replica"
     CACHE = "cache"
     VECTOR = "vector"
     MODELS = "models"
@@ -37,6 +38,7 @@ class Capability(StrEnum):
     GUARDRAILS = "guardrails"
     BUDGET = "budget"
     BACKUP = "backup"
+    COST = "cost"
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ _LOCAL: Mapping[Capability, Parity] = {
     Capability.GATEWAY: Native("gateway and worker processes"),
     Capability.ORCHESTRATOR: Native("Temporal development server"),
     Capability.CORE_SYSTEM: Native("the demo's order system, or an own one by URL"),
+    Capability.REPLICA: Native("streaming standby: role agent_reader, read-only, time and connections bounded"),
+    Capability.COST: Unsupported("not needed: its machine is your own"),
 }
 _AWS: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("VPC, private endpoints, egress by host name through Network Firewall; or an own VPC"),
@@ -90,6 +94,8 @@ _AWS: Mapping[Capability, Parity] = {
     Capability.GUARDRAILS: Native("permission boundary of every role, service control policy, admission policies"),
     Capability.BUDGET: Native("AWS Budgets, anomalies where AWS tells them"),
     Capability.BACKUP: Native("RDS to any second, AWS Backup in a locked vault"),
+    Capability.REPLICA: Native("subnets and security group of its own, which let in the tools' pods alone"),
+    Capability.COST: Native("dated price table by region: least, typical, most; what is unpriced is named"),
 }
 _AZURE: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("VNet, delegated subnets, private DNS zones, Firewall by host name; or an own VNet"),
@@ -102,11 +108,23 @@ _AZURE: Mapping[Capability, Parity] = {
     Capability.OBSERVABILITY: Native("Log Analytics, Application Insights, Monitor workspace; private link scope"),
     Capability.GUARDRAILS: Native("Azure Policy on the resource group: regions, deployments' SKUs, private, own keys"),
     Capability.BUDGET: Native("consumption budget of the resource group"),
+    Capability.REPLICA: Native("subnet of its own, which lets in the tools' subnet alone"),
+    Capability.COST: Native("dated price table by region: least, typical, most; what is unpriced is named"),
 }
 _GCP: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("VPC, Private Service Connect, regional firewall policy by host name"),
     Capability.KEYS: Native("Cloud KMS and Secret Manager of one region"),
     Capability.POSTGRES: Native("Cloud SQL in several zones, agent-only replica"),
+    Capability.IDENTITY: Native(
+        "a service account for each scope class, which trusts the gateway's key; none has its own"
+    ),
+    Capability.MODELS: Native("Vertex AI by the hosts of regions, one permission, prompts not cached"),
+    Capability.OBSERVABILITY: Native("one log bucket of the region with the stack's own key, alarms on logs"),
+    Capability.GUARDRAILS: Native(
+        "organisation policies on the project: regions, endpoints, models, own keys, private"
+    ),
+    Capability.BUDGET: Unsupported("not built yet: it is a billing account's, which no stack file names"),
+    Capability.REPLICA: Native("addresses of its own, which only the tools' service account signs in to"),
 }
 _KUBERNETES: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("a namespace for each part, NetworkPolicies that deny all but what is listed"),
@@ -127,6 +145,8 @@ _KUBERNETES: Mapping[Capability, Parity] = {
     Capability.GUARDRAILS: Native("ValidatingAdmissionPolicies: images, the node's own, its region label"),
     Capability.BUDGET: Equivalent("ResourceQuota and LimitRange of each namespace"),
     Capability.BACKUP: Native("CloudNativePG's backups to a given bucket"),
+    Capability.REPLICA: Native("namespace of its own, whose NetworkPolicy lets in the tools' pods alone"),
+    Capability.COST: Unsupported("not needed: its machines are your own, and nobody here knows their price"),
 }
 _TABLE: Mapping[str, Mapping[Capability, Parity]] = {
     "aws": _AWS,

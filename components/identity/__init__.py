@@ -3,6 +3,7 @@
 PLATFORMS = {
     "aws": "components.identity.aws:AwsIdentity",
     "azure": "components.identity.azure:AzureIdentity",
+    "gcp": "components.identity.gcp:GcpIdentity",
     "kubernetes": "components.identity.kubernetes:KubernetesIdentity",
     "local": "components.identity.local:LocalIdentity",
 }

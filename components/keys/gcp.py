@@ -12,6 +12,7 @@ import pulumi
 from pulumi import Output
 from pulumi_gcp import kms, projects, secretmanager
 
+from components.infrastructure import Refused
 from components.keys.contract import Keys
 from components.keys.jwk import jwk
 
@@ -28,6 +29,10 @@ _ROTATION = "7776000s"
 _RECOVERY = "2592000s"
 """90 days until the next version; 30 to notice that a version of a key or secret was destroyed by mistake."""
 _USE = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+
+
+class GcpKeysError(Refused):
+    """The keys asked for cannot be had; nothing was created. The message says what, and what to do."""
 
 
 class GcpKeysArgs(TypedDict):
@@ -51,9 +56,11 @@ class GcpKeys(Keys):
     encryption: Output[str]
 
     def __init__(self, name: str, args: GcpKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        self._protection = protection(args["universe"], args.get("protection"))
+        if own := args.get("encryption"):
+            checked(own, args["region"])
         super().__init__(name, args, opts)
         self._name, self._args = name, args
-        self._protection = _protection(args)
         self._data = pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
         self._ring = kms.KeyRing(f"{name}-ring", location=args["region"], opts=self._data)
         self.encryption = self._create_grants(self._create_encryption())
@@ -81,7 +88,7 @@ class GcpKeys(Keys):
 
     def _create_encryption(self) -> Output[str]:
         if own := self._args.get("encryption"):
-            return Output.from_input(_checked(own, self._args["region"]))
+            return Output.from_input(own)
         key = kms.CryptoKey(
             f"{self._name}-encryption",
             key_ring=self._ring.id,
@@ -148,20 +155,22 @@ class GcpKeys(Keys):
         return version.public_keys.apply(lambda keys: jwk(keys[0].pem))
 
 
-def _protection(args: GcpKeysArgs) -> str:
-    levels = ("HSM", "SOFTWARE") if args["universe"] in WITH_HSM else ("SOFTWARE",)
-    wanted = args.get("protection", levels[0])
+def protection(universe: str, wanted: str | None = None) -> str:
+    """How a universe protects keys, the best unless said. Raises ``GcpKeysError``."""
+    levels = ("HSM", "SOFTWARE") if universe in WITH_HSM else ("SOFTWARE",)
+    wanted = wanted or levels[0]
     if wanted not in levels:
-        raise pulumi.RunError(
-            f"keys: protection {wanted!r} is not to be had in {args['universe']}: take {' or '.join(levels)}, "
+        raise GcpKeysError(
+            f"keys: protection {wanted!r} is not to be had in {universe}: take {' or '.join(levels)}, "
             "or name an own key as encryption, such as one held outside"
         )
     return wanted
 
 
-def _checked(key: str, region: str) -> str:
+def checked(key: str, region: str) -> str:
+    """An own key's full name. Raises ``GcpKeysError`` where it is none of the region."""
     if not re.fullmatch(rf"projects/[^/]+/locations/{re.escape(region)}/keyRings/[\w-]+/cryptoKeys/[\w-]+", key):
-        raise pulumi.RunError(
+        raise GcpKeysError(
             f"keys: {key!r} is no KMS key in {region}; name one as "
             f"projects/…/locations/{region}/keyRings/…/cryptoKeys/…, or leave it out"
         )

@@ -31,8 +31,8 @@ from components.network.gcp_ground import (
     NetworkUnfit,
     Own,
     adopted,
-    destinations,
     divide,
+    outward,
     peered,
 )
 
@@ -75,16 +75,14 @@ class _Way:
 
 class GcpNetwork(Network):
     def __init__(self, name: str, args: GcpNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        self._own, self._addresses = _own(args), divide(args["cidr"])
+        self._exits = outward(args["exits"], args["universe"])
         super().__init__(name, args, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         # The databases outlive the stack, and where an instance stands Google deletes neither the peering nor its
         # network (terraform-provider-google#16275).
         self._kept = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
-        self._own = _own(args)
-        self._addresses = divide(args["cidr"])
-        # The universe's own hosts are reached at addresses of the network, so they need no way out.
-        self._exits = destinations([way for way in args["exits"] if not way.host.endswith(f".{args['universe']}")])
         self._ground = adopted(self, self._own) if self._own else self._create_ground()
         self._apis = args.get("apis") or self._create_apis()
         self._primary_range, self._replica_range = self._create_database_ranges()

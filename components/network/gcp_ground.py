@@ -9,6 +9,7 @@ import pulumi
 from pulumi import Input
 from pulumi_gcp import compute
 
+from components.infrastructure import Refused
 from components.network.exits import Exit
 
 FQDNS_PER_RULE = 100
@@ -16,7 +17,7 @@ DOCKER_BRIDGE = ip_network("172.17.0.0/16")
 """Cloud SQL's machines have it themselves, so nothing in it is ever answered."""
 
 
-class NetworkUnfit(pulumi.RunError):
+class NetworkUnfit(Refused):
     """What was given cannot hold a fabric; nothing was created. The message says what, where and what to do."""
 
 
@@ -68,6 +69,11 @@ def divide(cidr: str) -> Addresses:
     nodes, services, small, *_ = rest.subnets(new_prefix=20)
     primary, replica, proxies, spare, *_ = small.subnets(new_prefix=24)
     return Addresses(pods, nodes, services, primary, replica, proxies, str(spare[1]))
+
+
+def outward(exits: Collection[Exit], universe: str) -> list[tuple[int, str, list[str]]]:
+    """Of ``destinations``, what needs a way out: the universe's own hosts have addresses of the network."""
+    return destinations([way for way in exits if not way.host.endswith(f".{universe}")])
 
 
 def destinations(exits: Collection[Exit]) -> list[tuple[int, str, list[str]]]:

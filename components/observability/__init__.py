@@ -3,5 +3,6 @@
 PLATFORMS = {
     "aws": "components.observability.aws:AwsObservability",
     "azure": "components.observability.azure:AzureObservability",
+    "gcp": "components.observability.gcp:GcpObservability",
     "kubernetes": "components.observability.kubernetes:KubernetesObservability",
 }

@@ -15,6 +15,7 @@ import pulumi
 from pulumi import Input, Output
 from pulumi_gcp import projects, sql
 
+from components.infrastructure import Refused
 from components.postgres.contract import Postgres
 
 DATABASE = "loomstead"
@@ -42,22 +43,14 @@ SIZES: dict[str, _Size] = {
 }
 
 
-class GcpPostgresArgs(TypedDict):
-    """``network``, ``primary``, ``replica`` (names of address ranges): the network's outputs. ``key``: full name of
-    the key that encrypts all of it. ``runtime``, ``tools``: e-mail addresses of the service accounts that may sign in
-    to the primary and to the replica. ``statement_timeout_ms``: the longest that a read of an agent may take.
-    ``backups``: how many are kept, one a day. ``version``: of PostgreSQL. The others say what is otherwise the
-    ``size``'s.
-    """
+class GcpPostgresError(Refused):
+    """Cloud SQL does not have what is asked for; nothing was created. The message says what, and what to do."""
 
-    project: str
-    region: str
-    network: Input[str]
-    primary: Input[list[str]]
-    replica: Input[list[str]]
-    key: Input[str]
-    runtime: Input[str]
-    tools: Input[str]
+
+class GcpPostgresSizes(TypedDict):
+    """``statement_timeout_ms``: the longest that a read of an agent may take. ``backups``: how many are kept, one a
+    day. ``version``: of PostgreSQL. The others say what is otherwise the ``size``'s."""
+
     size: Size
     statement_timeout_ms: int
     backups: int
@@ -69,10 +62,27 @@ class GcpPostgresArgs(TypedDict):
     connections: NotRequired[int]
 
 
+class GcpPostgresArgs(GcpPostgresSizes):
+    """``network``, ``primary``, ``replica`` (names of address ranges): the network's outputs. ``key``: full name of
+    the key that encrypts all of it. ``runtime``, ``tools``: e-mail addresses of the service accounts that may sign in
+    to the primary and to the replica.
+    """
+
+    project: str
+    region: str
+    network: Input[str]
+    primary: Input[list[str]]
+    replica: Input[list[str]]
+    key: Input[str]
+    runtime: Input[str]
+    tools: Input[str]
+
+
 class GcpPostgres(Postgres):
     def __init__(self, name: str, args: GcpPostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        self._size = checked(args)
         super().__init__(name, args, opts)
-        self._name, self._args, self._size = name, args, _checked(args)
+        self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         primary = self._create_primary()
         replica = self._create_replica(primary)
@@ -220,10 +230,10 @@ def _user_name(account: str) -> str:
     return account.removesuffix(".gserviceaccount.com")
 
 
-def _checked(args: GcpPostgresArgs) -> _Size:
-    """The size with what was said otherwise. Raises ``RunError`` with all that Cloud SQL would refuse later."""
+def checked(args: GcpPostgresSizes) -> _Size:
+    """The size with what was said otherwise. Raises ``GcpPostgresError`` with all that Cloud SQL would refuse later."""
     if args["size"] not in SIZES:
-        raise pulumi.RunError(f"postgres: size {args['size']!r} is none of {', '.join(SIZES)}")
+        raise GcpPostgresError(f"postgres: size {args['size']!r} is none of {', '.join(SIZES)}")
     size = SIZES[args["size"]]
     wanted = _Size(
         args.get("primary_tier", size.primary),
@@ -240,7 +250,7 @@ def _checked(args: GcpPostgresArgs) -> _Size:
     if args["statement_timeout_ms"] < 1:
         faults.append("statement_timeout_ms is no time: 0 would let a read of an agent take forever")
     if faults:
-        raise pulumi.RunError(f"postgres: {'; '.join(dict.fromkeys(faults))}")
+        raise GcpPostgresError(f"postgres: {'; '.join(dict.fromkeys(faults))}")
     return wanted
 
 

@@ -6,6 +6,7 @@ suffixes that differ from one to the next.
 """
 
 import hashlib
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -58,18 +59,27 @@ class Place:
 
 
 Asked = Mapping[str, Any]
+Find = Callable[[str], Mapping[str, Any] | None]
+"""Inputs of what is there, by its id."""
 
 
-def answer(token: str, asked: Asked, place: Place) -> Properties:
-    """Raises ``NoAnswer``."""
+def _nothing(_: str) -> None:
+    """Nobody says what is there."""
+
+
+def answer(token: str, asked: Asked, place: Place, find: Find = _nothing) -> Properties:
+    """``find``: what is there, for functions that describe it. Raises ``NoAnswer``."""
+    if token in _DESCRIBING and (there := find(str(asked.get("id")))):
+        return {**there, "id": asked["id"]}
     if token not in _FUNCTIONS:
         raise NoAnswer(f"{token}: say under `invokes` of the control file what the cloud answers")
     return {"id": f"{MARK}-{token.rpartition(':')[2]}", **_FUNCTIONS[token](asked, place)}
 
 
-def answers(place: Place) -> dict[str, Callable[[Asked], Properties]]:
+def answers(place: Place, find: Find = _nothing) -> dict[str, Callable[[Asked], Properties]]:
     """Every function of which the answer is known, by token."""
-    return {token: lambda asked, token=token: answer(token, asked, place) for token in _FUNCTIONS}
+    known = (*_FUNCTIONS, *_DESCRIBING)
+    return {token: lambda asked, token=token: answer(token, asked, place, find) for token in known}
 
 
 def public_key(name: str) -> str:
@@ -122,6 +132,29 @@ def _aws_public_key(asked: Asked, place: Place) -> Properties:
     return {"publicKeyPem": public_key(str(asked["keyId"])), "keyId": asked["keyId"], "arn": arn}
 
 
+def _addon_version(asked: Asked, place: Place) -> Properties:
+    """Some version: which ones there are, only EKS knows."""
+    return {"version": "v1.0.0-eksbuild.1", "region": place.region, **asked}
+
+
+def _prefix_list(asked: Asked, _: Place) -> Properties:
+    """AWS's own list of a service's addresses; they are those kept for documentation (RFC 5737)."""
+    name = str(asked.get("name") or asked.get("prefixListId"))
+    rid = "pl-" + hashlib.sha256(name.encode()).hexdigest()[:8]
+    return {"id": rid, "prefixListId": rid, "name": name, "cidrBlocks": ["192.0.2.0/24"]}
+
+
+def _session(asked: Asked, _: Place) -> Properties:
+    """Of a session of an assumed role the role; of any other caller itself."""
+    arn = str(asked["arn"])
+    found = re.fullmatch(r"arn:([\w-]+):sts::(\d+):assumed-role/([^/]+)/(.+)", arn)
+    if found is None:
+        return {"arn": arn, "issuerArn": arn, "issuerId": "", "issuerName": "", "sessionName": ""}
+    partition, account, role, session = found.groups()
+    issuer = f"arn:{partition}:iam::{account}:role/{role}"
+    return {"arn": arn, "issuerArn": issuer, "issuerId": "", "issuerName": role, "sessionName": session}
+
+
 def _azure_client(_: Asked, place: Place) -> Properties:
     zero = "00000000-0000-0000-0000-00000000000"
     return {"clientId": f"{zero}2", "objectId": f"{zero}3", "tenantId": f"{zero}4", "subscriptionId": place.account}
@@ -137,12 +170,22 @@ def _project(asked: Asked, place: Place) -> Properties:
     return {"projectId": project, "name": project, "number": ACCOUNT}
 
 
+def _log_settings(asked: Asked, place: Place) -> Properties:
+    account = f"cmek-p{ACCOUNT}@gcp-sa-logging.iam.gserviceaccount.com"
+    return {
+        "project": asked["project"],
+        "name": f"projects/{asked['project']}/cmekSettings",
+        "serviceAccountId": account,
+    }
+
+
 def _key_version(asked: Asked, place: Place) -> Properties:
     key = str(asked["cryptoKey"])
     public = {"algorithm": "EC_SIGN_P256_SHA256", "pem": public_key(key)}
     return {"cryptoKey": key, "name": f"{key}/cryptoKeyVersions/1", "version": 1, "publicKeys": [public]}
 
 
+_DESCRIBING = ("aws:ec2/getVpc:getVpc", "aws:ec2/getSubnet:getSubnet")
 _FUNCTIONS: Mapping[str, Callable[[Asked, Place], Properties]] = {
     "aws:index/getPartition:getPartition": _partition,
     "aws:index/getCallerIdentity:getCallerIdentity": _caller,
@@ -152,8 +195,12 @@ _FUNCTIONS: Mapping[str, Callable[[Asked, Place], Properties]] = {
     "aws:ec2/getVpcEndpointService:getVpcEndpointService": _endpoint_service,
     "aws:secretsmanager/getRandomPassword:getRandomPassword": _password,
     "aws:kms/getPublicKey:getPublicKey": _aws_public_key,
+    "aws:ec2/getPrefixList:getPrefixList": _prefix_list,
+    "aws:eks/getAddonVersion:getAddonVersion": _addon_version,
+    "aws:iam/getSessionContext:getSessionContext": _session,
     "azure-native:authorization:getClientConfig": _azure_client,
     "gcp:organizations/getClientConfig:getClientConfig": _google_client,
     "gcp:organizations/getProject:getProject": _project,
     "gcp:kms/getKMSCryptoKeyVersion:getKMSCryptoKeyVersion": _key_version,
+    "gcp:logging/getProjectCmekSettings:getProjectCmekSettings": _log_settings,
 }

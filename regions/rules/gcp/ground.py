@@ -71,6 +71,12 @@ def _is_no_guard(resource: Resource) -> bool:
     return _guard(resource) not in _GUARDS
 
 
+def _needs_no_values(resource: Resource) -> bool:
+    """It is no guard, or denies everything."""
+    rules = (resource.properties.get("spec") or {}).get("rules") or ()
+    return _is_no_guard(resource) or [rule.get("denyAll") for rule in rules] == ["TRUE"]
+
+
 def _limits_no_locations(resource: Resource) -> bool:
     return _guard(resource) != _GUARDS[0]
 
@@ -128,7 +134,7 @@ RULES: tuple[ResourceRule, ...] = (
             Clause("spec.rules[].allowAll", one_of(("FALSE",), "it allows everything"), unless=_is_no_guard, own=True),
             Clause("spec.rules[].enforce", one_of(("TRUE",), "it is not enforced"), unless=_is_no_guard, own=True),
             Clause("spec.rules[].condition", absent("it holds on a condition only"), unless=_is_no_guard, own=True),
-            Clause("spec.rules[].values", present("it names no values"), unless=_is_no_guard),
+            Clause("spec.rules[].values", present("it names no values"), unless=_needs_no_values),
             Clause("spec.rules[].values.allowedValues[]", _limits_within, unless=_limits_no_locations),
         ),
         whole=_unguarded,

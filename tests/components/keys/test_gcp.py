@@ -7,6 +7,7 @@ import pulumi
 import pytest
 from joserfc.jwk import ECKey
 
+from components.infrastructure import Refused
 from components.keys.gcp import GcpKeys, GcpKeysArgs
 from components.providers import gcp_provider
 from regions.catalogue import load_catalogue
@@ -186,7 +187,7 @@ def test_an_own_key_encrypts_and_lets_the_services_in() -> None:
     ],
 )
 def test_an_own_key_of_another_place_is_refused(own: str) -> None:
-    with pytest.raises(pulumi.RunError, match="is no KMS key in europe-west3; name one as"):
+    with pytest.raises(Refused, match="is no KMS key in europe-west3; name one as"):
         made(encryption=own)
 
 
@@ -201,10 +202,10 @@ def test_keys_in_software_are_to_be_asked_for_where_there_is_hardware() -> None:
 
 def test_a_universe_without_hardware_for_keys_gets_none_and_refuses_it() -> None:
     assert levels(made("u-france-east1")) == {"SOFTWARE"}
-    with pytest.raises(pulumi.RunError, match=r"'HSM' is not to be had in s3nsapis\.fr: take SOFTWARE, or name an own"):
+    with pytest.raises(Refused, match=r"'HSM' is not to be had in s3nsapis\.fr: take SOFTWARE, or name an own"):
         made("u-france-east1", protection="HSM")
 
 
 def test_a_level_that_keys_made_here_cannot_have_is_refused() -> None:
-    with pytest.raises(pulumi.RunError, match=r"'EXTERNAL' is not to be had in googleapis\.com: take HSM or SOFTWARE"):
+    with pytest.raises(Refused, match=r"'EXTERNAL' is not to be had in googleapis\.com: take HSM or SOFTWARE"):
         made(protection="EXTERNAL")

@@ -21,7 +21,7 @@ from tests.fixtures.recording import Graph, Recorded, conforms, record, reviewed
 PROJECT = "loomstead-test"
 EXITS = [Exit("orders.example.de", 443), Exit("api.mistral.ai", 443), Exit("192.0.2.7", 8443)]
 WHOLE_PLAN = {
-    "G10": "one SnapshotSettings a project: the cluster's, whose disks have snapshots",
+    "G10": "one SnapshotSettings a project: the guardrails' part",
     "G27": "organisation policies are the guardrails' part",
 }
 RULE = "gcp:compute/regionNetworkFirewallPolicyRule:RegionNetworkFirewallPolicyRule"

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.infrastructure import Refused
 from components.postgres.gcp import SIZES, GcpPostgres, GcpPostgresArgs, _tier_fault
 from components.providers import gcp_provider
 from regions.catalogue import load_catalogue
@@ -275,7 +276,7 @@ def test_what_is_said_otherwise_than_the_size_counts() -> None:
     ids=str,
 )
 def test_what_cloud_sql_would_refuse_later_is_refused_now(changed: dict[str, Any], told: str) -> None:
-    with pytest.raises(pulumi.RunError, match=told):
+    with pytest.raises(Refused, match=told):
         made(**changed)
 
 
