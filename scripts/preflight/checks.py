@@ -16,6 +16,8 @@ from regions.boundary import Boundary, Flow, told
 from regions.catalogue import Catalogue, Country
 from regions.documents import shown
 from regions.residency import Purpose
+from scripts.cost.estimate import CODE as BUDGET
+from scripts.cost.estimate import NoPrices, estimate, over_budget
 from scripts.preflight.facts import Facts, Quota, State
 
 ENGINE = (3, 255)
@@ -77,6 +79,7 @@ def preflight(asked: Asked, facts: Facts | None) -> list[Result]:
     if spec is None or boundary is None:
         return results
     results += _backend(asked.backend, boundary, asked)
+    results += _cost(spec, asked.catalogue)
     if facts is None:
         subject = f"{spec.platform} {spec.region}"
         return [*results, Result("facts", Grade.INFO, subject, "nothing is known of it: no credentials", _RECORD)]
@@ -170,6 +173,24 @@ def backend_countries(url: str, catalogue: Catalogue) -> frozenset[Country] | No
         return frozenset({"US"})
     region = catalogue.regions.get(parse_qs(parts.query).get("region", [""])[0])
     return frozenset({region.country}) if region else None
+
+
+def _cost(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Result]:
+    """A typical month against the budget; what nobody priced is in neither."""
+    if spec.budget is None:
+        return
+    try:
+        found = estimate(spec, catalogue)
+    except NoPrices as unknown:
+        yield Result(BUDGET, Grade.INFO, "budget", str(unknown), "reckon it yourself")
+        return
+    if found.total is None:
+        yield Result(BUDGET, Grade.INFO, "budget", f"no price is known in {spec.region}", "reckon it yourself")
+    elif over := over_budget(spec, found):
+        yield Result(BUDGET, Grade.WARN, "budget", over, "raise budget.monthly, or take a smaller size")
+    else:
+        typical = f"a typical month is ${found.total.typical:,.0f} of ${spec.budget.monthly:,}"
+        yield _passed(BUDGET, "budget", f"{typical}, {len(found.unpriced)} things unpriced")
 
 
 def _age(facts: Facts, today: date) -> Iterator[Result]:
