@@ -35,7 +35,7 @@ class Cluster:
         self._api: ApiClient = config.new_client_from_config(config_file=str(kubeconfig))
         self._client = DynamicClient(self._api)
         self._definitions = {(each["spec"]["group"], each["spec"]["names"]["kind"]): each for each in definitions}
-        self._learning = threading.Lock()
+        self._learning = threading.RLock()
         self.unknown: set[str] = set()
 
     def knows(self, inputs: Mapping[str, Any]) -> bool:
@@ -93,6 +93,14 @@ class Cluster:
     def has(self, name: str, inputs: Mapping[str, Any]) -> bool:
         return self._get(name, inputs) is not None
 
+    def read(self, token: str, rid: str) -> Properties | None:
+        """An object that the program looks up: ``rid`` is its name, after its namespace where it has one."""
+        _, group, kind = token.split(":")
+        namespace, _, name = rid.rpartition("/")
+        version = group.removeprefix("core/")
+        found = self._get(name, {"apiVersion": version, "kind": kind, "metadata": {"namespace": namespace or None}})
+        return found.to_dict() if found else None
+
     def delete(self, name: str, inputs: Mapping[str, Any]) -> None:
         """Also what a controller would do for it to end, as none runs: a namespace is finalised, finalisers are
         dropped. Raises ``Refused``."""
@@ -126,7 +134,8 @@ class Cluster:
         if not version or not kind:
             return None
         try:
-            return self._client.resources.get(api_version=version, kind=kind)
+            with self._learning:  # while its client learns of a kind it knows none
+                return self._client.resources.get(api_version=version, kind=kind)
         except ResourceNotFoundError:
             return None
 

@@ -23,10 +23,12 @@ _FIRST_LINES = 20
 
 @dataclass(frozen=True)
 class Kubernetes:
-    """Folders: of the API server's programs, and of the definitions of custom resources."""
+    """Folders: of the API server's programs, and of the definitions of custom resources. ``standing``: objects that are
+    there before the stack."""
 
     programs: Path
     definitions: Path
+    standing: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ def _real(plan: Plan) -> Generator[tuple[Real, Mapping[str, str]]]:
 
             server = stack.enter_context(api_server(plan.cluster.programs))
             objects = Cluster(server.kubeconfig, definitions(plan.cluster.definitions))
+            for each in plan.cluster.standing:
+                objects.apply(each["metadata"]["name"], each)
         yield Real(signer, objects), signer.environment if signer else {}
 
 
@@ -140,6 +144,7 @@ class _Cycle:
         self._replaced: tuple[str, ...] = ()
         self._undecided: tuple[str, ...] = ()
         self._kept: tuple[str, ...] = ()
+        self._goes_with: Mapping[str, str] = {}
         self._orphans: dict[str, str] = {}
         self._count = 0
 
@@ -209,6 +214,7 @@ class _Cycle:
         """A deletion fails among what is not protected, where there is such; then protection holds, and then ends."""
         there = self._stack.resources()
         self._kept = tuple(resource.urn for resource in there if resource.kept and resource.id)
+        self._goes_with = {resource.urn: resource.goes_with for resource in there if resource.goes_with}
         removed = [one for one in there if one.id and not one.kept and not one.token.startswith("pulumi:")]
         free = [one.urn for one in removed if not one.protect]
         self._fail_to_delete(free)
@@ -233,10 +239,14 @@ class _Cycle:
     def _find_orphans(self, step: str) -> None:
         """What the cloud has and no state knows of: nobody would ever delete it."""
         known = {resource.id for resource in self._stack.resources()}
+        there = self._cloud.resources()
+        urns = {resource.urn for resource in there}
         orphans = {
             resource.id: resource.urn
-            for resource in self._cloud.resources()
-            if resource.id not in known and resource.urn not in self._kept
+            for resource in there
+            if resource.id not in known
+            and resource.urn not in self._kept
+            and self._goes_with.get(resource.urn, resource.urn) in urns
         }
         new = orphans.keys() - self._orphans.keys()
         self._problems += [f"{step}: {rid} is in the cloud and in no state ({orphans[rid]})" for rid in sorted(new)]

@@ -90,7 +90,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._cloud.note("invoke", "", token=request.tok)
         told = self._cloud.control().invokes.get(request.tok)
         try:
-            given = answer(request.tok, asked, place) if told is None else told
+            given = answer(request.tok, asked, place, self._inputs) if told is None else told
         except NoAnswer as none:
             _abort(context, str(none))
         if request.tok == _PUBLIC_KEY and self._real.kms:
@@ -151,6 +151,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: proto.ReadRequest, context: grpc.ServicerContext):
         self._fault(Op.READ, request.urn, context)
         control, found = self._cloud.control(), self._cloud.get(_token(request.urn), request.id)
+        if there := None if found else self._looked_up(_token(request.urn), request.id):
+            return proto.ReadResponse(id=request.id, properties=struct(there), inputs=struct(there))
         gone = found is None or any(part in request.urn for part in control.gone)
         if found and (real := self._object(request.urn, request.id)):
             gone = gone or not real[0].has(real[1], found.inputs)
@@ -210,6 +212,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if cluster is None or there is None or not there.token.startswith("kubernetes:"):
             return None
         return (cluster, rid.rpartition("/")[2]) if cluster.knows(there.inputs) else None
+
+    def _looked_up(self, token: str, rid: str) -> Properties | None:
+        """What is on the API server, and nobody made here."""
+        cluster = self._real.cluster
+        return cluster.read(token, rid) if cluster and token.startswith("kubernetes:") else None
 
     def _applied(self, cluster: "Cluster", name: str, inputs: Properties, context: grpc.ServicerContext) -> None:
         try:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +13,7 @@ import yaml
 from components.loading import load_spec
 from components.naming import REPOSITORY
 from components.spec import CONFIG_KEY, FabricSpec, Platform
-from scripts.rehearsal.answers import DRAWN
+from scripts.rehearsal.answers import DRAWN, MARK
 from scripts.rehearsal.cloud import Control
 from scripts.rehearsal.cycle import Kubernetes, Plan
 from scripts.rehearsal.references import pointing
@@ -57,9 +58,17 @@ def plan_of(stack: str, kubernetes: Kubernetes | None) -> Generator[Plan]:
             change={CONFIG_KEY: grown(config[CONFIG_KEY])},
             control=Control(existing=pointing(config, spec.account or "")),
             signing=spec.platform is Platform.AWS,
-            cluster=kubernetes if spec.platform is Platform.KUBERNETES else None,
+            cluster=replace(kubernetes, standing=standing(spec)) if kubernetes and needs_kubernetes(stack) else None,
             environment=_kubeconfig(Path(folder, "kubeconfig"), spec),
         )
+
+
+def standing(spec: FabricSpec) -> tuple[Mapping[str, Any], ...]:
+    """What a stack looks up on its cluster, and where it puts what others read: the class of its volumes, and
+    cert-manager's own namespace."""
+    storage = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": f"{MARK}.example/volumes"}
+    holder = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "cert-manager"}}
+    return {**storage, "metadata": {"name": spec.cluster.storage_class}}, holder
 
 
 def grown(fabric: Mapping[str, Any]) -> dict[str, Any]:

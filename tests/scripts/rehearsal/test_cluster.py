@@ -1,5 +1,6 @@
 """Objects of a rehearsed stack on a real API server."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -51,6 +52,35 @@ def test_an_object_is_there_until_it_is_deleted(cluster: Cluster) -> None:
     cluster.delete("a", config)
     cluster.delete("a", config)
     assert not cluster.has("a", config)
+
+
+def test_what_is_there_already_is_looked_up_by_its_type_and_id(cluster: Cluster) -> None:
+    cluster.apply("there", named("ConfigMap", "there", data={"a": "b"}))
+    cluster.apply("fast", named("StorageClass", "fast", None, "storage.k8s.io/v1", provisioner="rehearsed.example/v"))
+
+    looked_up = cluster.read("kubernetes:core/v1:ConfigMap", "rehearsed/there")
+    assert looked_up is not None
+    assert looked_up["data"] == {"a": "b"}
+    storage = cluster.read("kubernetes:storage.k8s.io/v1:StorageClass", "fast")
+    assert storage is not None
+    assert storage["provisioner"] == "rehearsed.example/v"
+    assert cluster.read("kubernetes:storage.k8s.io/v1:StorageClass", "slow") is None
+
+
+def test_a_kind_is_learnt_while_others_are_asked_for(api_server: ApiServer) -> None:
+    """Discovery is read anew meanwhile, and none of it is known for a moment."""
+    with progress() as report:
+        known = list(definitions(ensure_definitions(report)))
+    fresh = Cluster(api_server.kubeconfig, known)
+    asked = [named(each["spec"]["names"]["kind"], "x", version=_version(each)) for each in known]
+    with ThreadPoolExecutor(16) as threads:
+        found = list(threads.map(fresh.knows, [*asked, *[named("ConfigMap", "x")] * 200]))
+    assert all(found), fresh.unknown
+
+
+def _version(definition: dict[str, Any]) -> str:
+    (kept,) = (each["name"] for each in definition["spec"]["versions"] if each["storage"])
+    return f"{definition['spec']['group']}/{kept}"
 
 
 def test_the_server_says_what_may_change_and_what_only_a_replacement_can(cluster: Cluster) -> None:

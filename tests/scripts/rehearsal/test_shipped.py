@@ -52,7 +52,11 @@ def test_a_declared_cluster_has_a_kubeconfig_whose_token_is_a_canary() -> None:
         config = json.loads(Path(plan.environment["KUBECONFIG"]).read_text())
         assert config["clusters"][0]["cluster"]["server"] == spec_of(stack).cluster.server
         assert "canary" in config["users"][0]["user"]["token"]
-        assert plan.cluster is NOWHERE
+        assert plan.cluster is not None
+        assert plan.cluster.programs is NOWHERE.programs
+        storage, holder = plan.cluster.standing
+        assert storage["metadata"]["name"] == spec_of(stack).cluster.storage_class
+        assert holder["metadata"]["name"] == "cert-manager"
     assert not Path(plan.environment["KUBECONFIG"]).exists()
 
 
