@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from components.models.gcp_plan import PROVIDER, invocable
 from regions.boundary import Boundary
 from regions.catalogue import Catalogue
-from regions.endpoints import servings
 from regions.residency import Purpose
 from regions.rules.rule import Plan
 
@@ -28,7 +26,6 @@ SWITCHES: Mapping[str, str] = {
     "sql.restrictPublicIp": "a database answers the public internet: give it a private address alone",
     "storage.publicAccessPrevention": "a bucket is open to everybody: grant it to those who need it",
 }
-_JURISDICTIONS = ("eu", "us", "global")
 
 Rule = Mapping[str, Any]
 
@@ -48,13 +45,16 @@ class Policy:
         return {"inheritFromParent": self.inherits, "rules": [self.rule]}
 
 
-def policies(plan: Plan, models: Collection[str] | None = None) -> tuple[Policy, ...]:
-    """Those of a stack. ``models``: that may be called, as ``vertexai.allowedModels`` has them; none said: all that the
-    catalogue has a way to call inside the Boundary."""
+def policies(plan: Plan, models: Collection[str]) -> tuple[Policy, ...]:
+    """Those of a stack's project. ``models``: that may be called, as ``vertexai.allowedModels`` has them."""
+    return (*fences(plan), _models(models))
+
+
+def fences(plan: Plan) -> tuple[Policy, ...]:
+    """Those that a Boundary alone decides."""
     return (
         _locations(plan),
         _endpoints(plan),
-        _models(allowed_models(plan) if models is None else models),
         _keys(),
         Policy("compute.vmExternalIpAccess", "a machine has a public address: leave it out", {"denyAll": True}),
         *(Policy(constraint, says, {"enforce": True}) for constraint, says in SWITCHES.items()),
@@ -62,10 +62,10 @@ def policies(plan: Plan, models: Collection[str] | None = None) -> tuple[Policy,
 
 
 def documents(boundary: Boundary, catalogue: Catalogue, region: str, on: date) -> dict[str, Any]:
-    """For who administers the folder that the project is in: each by its constraint, for ``gcloud org-policies
-    set-policy``, less the name of the folder."""
+    """For who administers the folder that the project is in: each by its constraint, as ``gcloud org-policies
+    set-policy`` takes it, less the folder's name. Which models may be called is the project's own to say."""
     plan = Plan(boundary, catalogue, on, region)
-    return {each.constraint: {"name": f"policies/{each.constraint}", "spec": each.spec} for each in policies(plan)}
+    return {each.constraint: {"name": f"policies/{each.constraint}", "spec": each.spec} for each in fences(plan)}
 
 
 def allowed_regions(plan: Plan) -> list[str]:
@@ -77,20 +77,6 @@ def allowed_regions(plan: Plan) -> list[str]:
         and region.partition == plan.partition
         and not any(_outside(plan, purpose, region.country) for purpose in (Purpose.REST, Purpose.PROCESS))
     )
-
-
-def allowed_models(plan: Plan) -> tuple[str, ...]:
-    """Models that the catalogue has a way to call, from the stack's universe, that is answered inside the Boundary."""
-    found = {
-        each.model
-        for each in servings(plan.catalogue, provider=PROVIDER)
-        if _universe(plan, each.called) == plan.partition and not _outside(plan, Purpose.PROCESS, *each.countries)
-    }
-    return invocable(plan.catalogue, found)
-
-
-def _universe(plan: Plan, called: str) -> str:
-    return "googleapis.com" if called in _JURISDICTIONS else plan.catalogue.regions[called].partition
 
 
 def _outside(plan: Plan, purpose: Purpose, *countries: str) -> bool:

@@ -9,7 +9,7 @@ from regions.findings import Severity
 from regions.residency import Purpose
 from regions.rules.clauses import absent, one_of, outside, present, within
 from regions.rules.gcp.places import places
-from regions.rules.rule import UNKNOWN, UNSET, Breach, Clause, Plan, Resource, ResourceRule
+from regions.rules.rule import UNKNOWN, UNSET, Breach, Clause, Plan, Resource, ResourceRule, values_at
 
 _GLOBAL = ("gcp:accesscontextmanager/*", "gcp:dns/*", "gcp:iam/*", "gcp:orgpolicy/*")
 """Names, roles and policies: no content, and the whole service is global."""
@@ -73,8 +73,8 @@ def _is_no_guard(resource: Resource) -> bool:
 
 def _needs_no_values(resource: Resource) -> bool:
     """It is no guard, or denies everything."""
-    rules = (resource.properties.get("spec") or {}).get("rules") or ()
-    return _is_no_guard(resource) or [rule.get("denyAll") for rule in rules] == ["TRUE"]
+    denied = [value for _, value in values_at(resource.properties, "spec.rules[].denyAll")]
+    return _is_no_guard(resource) or denied == ["TRUE"]
 
 
 def _limits_no_locations(resource: Resource) -> bool:
