@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 GRACE_SECONDS = 10
 """What a supervisor of this machine waits for; a pod may be given as long as a model call takes."""
+CLUSTER = ".svc.cluster.local"
+"""What the names of a cluster's own Services end with."""
 START_REFUSED = 78
 """Exit code of a process that may not start (EX_CONFIG of sysexits.h)."""
 
@@ -37,7 +39,7 @@ class Settings(Published):
 
     On a cluster: ``listen``: address and port of the gateway, when they are not those of its URL. ``database_ca``: file
     of the authorities that answer for PostgreSQL. ``token``: file of the ServiceAccount's token that is this workload's
-    identity instead of a key.
+    identity instead of a key. ``gateway``: where the worker reaches it inside the cluster.
     """
 
     secrets: Path
@@ -46,6 +48,7 @@ class Settings(Published):
     listen: tuple[str, int] | None = None
     database_ca: Path | None = None
     token: Path | None = None
+    gateway: str | None = None
     grace: int = GRACE_SECONDS
 
 
@@ -58,6 +61,7 @@ _PUBLISHED = {
 TRANSLATOR = "LOOMSTEAD_TRANSLATOR"
 LISTEN = "LOOMSTEAD_LISTEN"
 DATABASE_CA = "LOOMSTEAD_DATABASE_CA"
+GATEWAY = "LOOMSTEAD_GATEWAY"
 GRACE = "LOOMSTEAD_GRACE_SECONDS"
 TOKEN = "LOOMSTEAD_TOKEN"  # noqa: S105 - the variable's name
 _VARIABLES = {**_PUBLISHED, "secrets": "LOOMSTEAD_SECRETS", "checkpoints": "LOOMSTEAD_CHECKPOINTS"}
@@ -77,6 +81,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         listen=_listen(environment.get(LISTEN, "")),
         database_ca=path(environment, DATABASE_CA),
         token=path(environment, TOKEN),
+        gateway=_inside(environment.get(GATEWAY, "")),
         grace=number(environment, GRACE, GRACE_SECONDS),
     )
 
@@ -104,6 +109,21 @@ def _listen(text: str) -> tuple[str, int] | None:
     except ValueError:
         pass
     raise StartError(f"{LISTEN} is {text!r}: expected address:port, such as 0.0.0.0:8080")
+
+
+def _inside(text: str) -> str | None:
+    """The address of a Service. It is not encrypted, so no other is taken: tokens and personal data go there."""
+    if not text:
+        return None
+    try:
+        address = urlsplit(text)
+        host = address.hostname or ""
+        own = host.endswith(CLUSTER) or host == "127.0.0.1"
+        if own and address.port and text == f"http://{address.netloc}" and "@" not in text:
+            return text
+    except ValueError:
+        pass
+    raise StartError(f"{GATEWAY} is {text!r}: expected a Service of this cluster, http://name.namespace{CLUSTER}:port")
 
 
 def read_published(environment: Mapping[str, str] = os.environ) -> Published:

@@ -18,6 +18,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from regions.manifest import Manifest, StepFunctions, Temporal
+from runtime.direct import Direct
 from runtime.identity.client import IdentityClient
 from runtime.identity.keys import read_key
 from runtime.settings import START_REFUSED, TOKEN, Settings, StartError, read_settings
@@ -56,8 +57,9 @@ async def _run(settings: Settings, manifest: Manifest) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with httpx.AsyncClient(base_url=manifest.endpoints.gateway, timeout=GATEWAY_TIMEOUT, trust_env=False) as http:
-        identity = IdentityClient(http, manifest.endpoints.gateway, CLIENT, key, assertion=assertion)
+    gateway, direct = manifest.endpoints.gateway, Direct(settings.gateway) if settings.gateway else None
+    async with httpx.AsyncClient(base_url=gateway, transport=direct, timeout=GATEWAY_TIMEOUT, trust_env=False) as http:
+        identity = IdentityClient(http, gateway, CLIENT, key, assertion=assertion)
         activities = Activities(http, identity, _context_tokens(manifest))
         async with _polling(manifest.endpoints.orchestrator, activities):
             log.info("worker ready")

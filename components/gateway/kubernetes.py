@@ -31,11 +31,18 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs, Role, RoleBinding, RoleRefArgs, SubjectArgs
 
 from components.gateway.contract import Gateway
-from components.gateway.kubernetes_pods import DATABASE_CA, MANIFEST, MANIFEST_KEY, RuntimePods
+from components.gateway.kubernetes_pods import (
+    CALL_SECONDS,
+    CLOSING_SECONDS,
+    DATABASE_CA,
+    MANIFEST,
+    MANIFEST_KEY,
+    RuntimePods,
+)
 from components.gateway.kubernetes_route import Entry, create_route
 from components.infrastructure import Refused
 from components.kubernetes.parts import HTTP, Part
-from components.kubernetes.pods import PATIENCE, Needs, Pod, Pods, image_by_digest
+from components.kubernetes.pods import DRAIN_SECONDS, PATIENCE, Needs, Pod, Pods, image_by_digest
 
 Store = Literal["kubernetes", "aws-secrets-manager"]
 STORES: tuple[Store, ...] = ("kubernetes", "aws-secrets-manager")
@@ -60,8 +67,6 @@ _TRANSLATOR = Needs("250m", "1Gi")
 _PROVISION = Needs("250m", "512Mi")
 _PROVISION_SECONDS = 900
 _BUSY_PERCENT = 70
-_CALL_SECONDS = 600
-"""A model call may take as long: neither a pod's end nor a route cuts it off before."""
 
 
 class KubernetesGatewayArgs(TypedDict):
@@ -155,6 +160,7 @@ class KubernetesGateway(Gateway):
             secrets=args["secrets"],
             credentials=args["credentials"],
             issuer=args["issuer"],
+            service=Output.format("http://gateway.{0}.svc.cluster.local:{1}", args["namespace"], str(HTTP)),
             told=args["environment"],
         )
 
@@ -235,7 +241,7 @@ class KubernetesGateway(Gateway):
             volumes=runtime.gateway_volumes(translator=translator),
             account=args["gateway_account"],
             annotations={"loomstead/revision": args["revision"]},
-            grace_seconds=_CALL_SECONDS,
+            grace_seconds=DRAIN_SECONDS + CALL_SECONDS + CLOSING_SECONDS,
         )
         deployment = self._create_deployment(pods, pod, [provisioned])
         self._create_scaling(pods)
@@ -315,7 +321,7 @@ class KubernetesGateway(Gateway):
             create_route(
                 f"{self._name}-entry",
                 self._workload("gateway"),
-                Entry(args["host"], args["gateway_class"], args["certificate_issuer"], service, _CALL_SECONDS),
+                Entry(args["host"], args["gateway_class"], args["certificate_issuer"], service, CALL_SECONDS),
                 self,
             )
 

@@ -5,6 +5,7 @@ Whoever asks a model directly has its credential; the translator has the credent
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pulumi import Input
 from pulumi_kubernetes.core.v1 import (
@@ -47,13 +48,18 @@ _SOCKET = f"{_FOLDERS['socket']}/socket"
 _TOKEN_SECONDS = 600
 """The shortest life that a projected token has; the kubelet renews it in time."""
 _ACCOUNT_SECONDS = 3600
+CALL_SECONDS: Final = 600
+"""A model call may take as long: neither a pod's end nor a route cuts it off before."""
+CLOSING_SECONDS: Final = 25
+"""What the gateway has after its last call: the ledger is written, sessions are closed."""
 _PUBLISHED = ("manifest", "manifest-key")
 _CONNECTS = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimePods:
-    """``secrets``: the Secret's name. ``credentials``: of models that are called. ``told``: variables of every process.
+    """``secrets``: the Secret's name. ``credentials``: of models that are called. ``service``: URL of the gateway's own.
+    ``told``: variables of every process.
 
     ``manifest``, ``manifest_key``, ``database_ca``: names of ConfigMaps; without the last the Secret has it.
     """
@@ -67,6 +73,7 @@ class RuntimePods:
     secrets: str
     credentials: Sequence[str]
     issuer: Input[str]
+    service: Input[str]
     told: Mapping[str, Input[str]] = field(default_factory=dict)
 
     def gateway(self, needs: Needs, *, translator: bool) -> Container:
@@ -74,6 +81,7 @@ class RuntimePods:
             "LOOMSTEAD_LISTEN": f"0.0.0.0:{HTTP}",
             "LOOMSTEAD_DATABASE_CA": f"{_FOLDERS['database-ca']}/{DATABASE_CA}",
             "LOOMSTEAD_SERVICE_ACCOUNT": _FOLDERS["account"],
+            "LOOMSTEAD_GRACE_SECONDS": str(CALL_SECONDS),
             **({"LOOMSTEAD_TRANSLATOR": _SOCKET} if translator else {}),
         }
         return Container(
@@ -117,7 +125,11 @@ class RuntimePods:
             image=self.image,
             needs=needs,
             command=[PYTHON, "-m", "runtime.worker"],
-            environment={**self._environment(), "LOOMSTEAD_TOKEN": f"{_FOLDERS['identity']}/token"},
+            environment={
+                **self._environment(),
+                "LOOMSTEAD_TOKEN": f"{_FOLDERS['identity']}/token",
+                "LOOMSTEAD_GATEWAY": self.service,
+            },
             mounts=_mounted(*_PUBLISHED, "identity"),
         )
 

@@ -186,6 +186,8 @@ def test_the_processes_are_told_what_the_contract_says(graph: Graph) -> None:
     assert told["LOOMSTEAD_MANIFEST_KEY"] == "/etc/loomstead/manifest-key/manifest.public.jwk"
     assert told["LOOMSTEAD_DATABASE_CA"] == "/etc/loomstead/database-ca/database.ca.crt"
     assert "LOOMSTEAD_TRANSLATOR" not in told
+    worker = variables(container(graph, "worker"))
+    assert worker["LOOMSTEAD_GATEWAY"] == "http://gateway.fenced-runtime.svc.cluster.local:8080"
     job = variables(container(graph, "provision"))
     assert job["LOOMSTEAD_SECRET"] == "fenced-runtime/secrets"
     assert job["LOOMSTEAD_SECRET_STORE"] == "kubernetes"
@@ -193,6 +195,16 @@ def test_the_processes_are_told_what_the_contract_says(graph: Graph) -> None:
     assert "LOOMSTEAD_AGENT_SESSIONS" not in told
     assert job["LOOMSTEAD_ORCHESTRATOR_SECRET"] == "fenced-orchestrator/temporal"
     assert job["LOOMSTEAD_ADMINISTRATOR"] == "/var/run/loomstead/administrator"
+
+
+def test_calls_under_way_end_before_the_pod_is_killed(graph: Graph) -> None:
+    pod = graph.named("fabric-runtime-gateway").properties["spec"]["template"]["spec"]
+    (found,) = pod["containers"]
+    (route,) = graph.of("kubernetes:gateway.networking.k8s.io/v1:HTTPRoute")
+    call = int(variables(found)["LOOMSTEAD_GRACE_SECONDS"])
+    assert route.properties["spec"]["rules"][0]["timeouts"]["request"] == f"{call}s"
+    waits = found["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod["terminationGracePeriodSeconds"] >= waits + call + 20
 
 
 def test_the_workers_identity_is_its_token_for_the_issuer_and_it_has_no_secret(graph: Graph) -> None:
