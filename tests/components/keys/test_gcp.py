@@ -65,6 +65,7 @@ MAKES_IT = [
     ),
     ("sqladmin", IDENTITY, "service", "sqladmin.googleapis.com"),
 ]
+CELL_KEYS = [(type_, f"-{role}", {path: value}) for role, type_, path, value in MAKES_IT]
 
 
 def made(region: str = "europe-west3", preview: bool = False, **changed: Any) -> Graph:

@@ -153,6 +153,8 @@ MAKES_IT = [
     ("egress-exit-1", RULE, "match.destIpRanges", ["192.0.2.7/32"]),
     ("egress-exit-1", RULE, "match.layer4Configs", [{"ipProtocol": "tcp", "ports": ["8443"]}]),
 ]
+CELL_NETWORK = [(type_, f"-{role}", {path: value}) for role, type_, path, value in MAKES_IT if role != "egress-exit-1"]
+"""No shipped stack calls an address, so the rule of that exit is in none."""
 
 
 def made(

@@ -97,6 +97,7 @@ MAKES_IT = [
     *((f"{role}-sign-in", MEMBER, "project", PROJECT) for role in ("runtime", "tools")),
     *((f"{role}-sign-in", MEMBER, "role", "roles/cloudsql.instanceUser") for role in ("runtime", "tools")),
 ]
+CELL_POSTGRES = [(type_, f"-{role}", {path: value}) for role, type_, path, value in MAKES_IT]
 
 
 def made(
