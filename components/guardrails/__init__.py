@@ -8,6 +8,7 @@ PLATFORMS = {
 }
 DOCUMENTS = {
     "aws": "components.guardrails.aws_documents:documents",
+    "azure": "components.guardrails.azure_policies:documents",
     "gcp": "components.guardrails.gcp_policies:documents",
 }
 """Platform → what makes documents for those who administer what is above a stack, from its Boundary, the catalogue, its

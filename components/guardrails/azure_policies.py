@@ -7,8 +7,11 @@ concepts-deployment-types-content.md.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from regions.boundary import Boundary
+from regions.catalogue import Catalogue
 from regions.endpoints import servings
 from regions.residency import Purpose
 from regions.rules.rule import Plan
@@ -51,6 +54,13 @@ class Policy:
 def policies(plan: Plan) -> tuple[Policy, ...]:
     """Those of a stack."""
     return (_locations(plan), _deployments(plan), _edges(), _private(), _encrypted())
+
+
+def documents(boundary: Boundary, catalogue: Catalogue, region: str, on: date) -> dict[str, Any]:
+    """For who administers the subscription or what is above it: each by its name, as ``az policy definition create``
+    takes its mode and rules."""
+    plan = Plan(boundary, catalogue, on, region)
+    return {each.name: {"mode": each.mode, "policyRule": each.rule} for each in policies(plan)}
 
 
 def allowed_regions(plan: Plan) -> list[str]:

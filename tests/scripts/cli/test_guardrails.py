@@ -32,6 +32,25 @@ def test_the_shipped_stacks_have_the_documents_of_their_regime(stack: str, golde
     assert json.loads(done.stdout) == {"service-control-policy": json.loads(kept.read_text(encoding="utf-8"))}
 
 
+@pytest.mark.parametrize(
+    ("stack", "golden"),
+    [
+        ("azure-swedencentral", "azure-swedencentral-eu-gdpr"),
+        ("gcp-europe-west3", "gcp-europe-west3-eu-strict"),
+        ("gcp-europe-west9", "gcp-europe-west9-host-country"),
+    ],
+)
+def test_policies_above_a_stack_say_what_its_own_say(stack: str, golden: str) -> None:
+    done = guardrails(stack, *DAY)
+    kept = Path(__file__).parents[2] / "golden" / "guardrails" / f"{golden}.json"
+    looked_at = list(json.loads(kept.read_text(encoding="utf-8")).values())
+    told = [each.get("spec", each) for each in json.loads(done.stdout).values()]
+
+    assert done.exit_code == 0
+    assert len(told) >= 5
+    assert [each for each in told if each not in looked_at] == []
+
+
 def test_a_platform_whose_guardrails_are_resources_has_no_documents() -> None:
     failed = guardrails("kubernetes-onprem", *DAY)
 
