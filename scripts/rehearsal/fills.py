@@ -5,11 +5,9 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scripts.rehearsal.answers import Find
 from scripts.rehearsal.outputs import Made
 from scripts.rehearsal.wire import Properties
-
-Find = Callable[[str], Mapping[str, Any] | None]
-"""Inputs of what is there, by its id."""
 
 
 def fills(made: Made, inputs: Mapping[str, Any], find: Find) -> Properties:
@@ -87,6 +85,16 @@ def _key(made: Made, inputs: Mapping[str, Any], _: Find) -> Properties:
     return {"keyUri": uri, "keyUriWithVersion": f"{uri}/{made.digest[:32]}"}
 
 
+def _queue(made: Made, inputs: Mapping[str, Any], _: Find) -> Properties:
+    place = made.place
+    return {"url": f"https://sqs.{place.region}.{place.suffixes[0]}/{place.account}/{inputs.get('name') or made.name}"}
+
+
+def _models_account(made: Made, inputs: Mapping[str, Any], find: Find) -> Properties:
+    """Azure calls a resource as it is asked to."""
+    return {"name": inputs.get("accountName") or made.name, **_assigned(made, inputs, find)}
+
+
 def _sql(made: Made, _: Mapping[str, Any], __: Find) -> Properties:
     named = f"{made.digest[:12]}.{made.digest[12:24]}.{made.place.region}.sql.goog."
     return {
@@ -101,12 +109,13 @@ def _sql(made: Made, _: Mapping[str, Any], __: Find) -> Properties:
 _FILLS: Mapping[str, Callable[[Made, Mapping[str, Any], Find], Properties]] = {
     "aws:networkfirewall/firewall:Firewall": _firewall,
     "aws:rds/instance:Instance": _instance,
+    "aws:sqs/queue:Queue": _queue,
     "aws:eks/cluster:Cluster": _cluster,
     "aws:ec2/vpcEndpoint:VpcEndpoint": _endpoint,
     "azure-native:network:AzureFirewall": _azure_firewall,
     "azure-native:network:FlowLog": _assigned,
     "azure-native:dbforpostgresql:Server": _assigned,
-    "azure-native:cognitiveservices:Account": _assigned,
+    "azure-native:cognitiveservices:Account": _models_account,
     "azure-native:storage:StorageAccount": _assigned,
     "azure-native:keyvault:Vault": _store("vault.azure.net", "vaultUri"),
     "azure-native:keyvault:Key": _key,

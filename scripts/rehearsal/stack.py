@@ -29,13 +29,15 @@ _REPLACING = frozenset({"replace", "create-replacement", "delete-replaced"})
 
 @dataclass(frozen=True)
 class Resource:
-    """Of the stack's state. ``id``: empty for a component. ``kept``: retained in the cloud when it is destroyed."""
+    """Of the stack's state. ``id``: empty for a component. ``kept``: retained in the cloud when it is destroyed.
+    ``goes_with``: URN of what takes it along when it is deleted, or empty."""
 
     urn: str
     token: str
     id: str
     protect: bool
     kept: bool
+    goes_with: str
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ class Stack:
                 id=resource.get("id", ""),
                 protect=resource.get("protect", False),
                 kept=resource.get("retainOnDelete", False),
+                goes_with=resource.get("deletedWith", ""),
             )
             for resource in found
         )

@@ -7,15 +7,20 @@ urns(graph)   its resources' URNs, as the engine writes them
 ``python -m tests.conformance.fabrics`` writes the snapshots of the URNs anew.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from components.fabric import asked_for, build
+import pytest
+
+from components.fabric import Incomplete, build, check
+from components.infrastructure import Refused
+from components.keys.aws import SIGNERS
 from components.loading import load_spec
 from components.naming import REPOSITORY
-from components.parity import NotSupported, require
+from components.parity import NotSupported
 from components.publish import Ground
 from components.review import refusal, review
 from components.spec import FabricSpec
@@ -23,41 +28,81 @@ from regions.catalogue import load_catalogue
 from scripts.rehearsal.answers import Place, answers
 from scripts.rehearsal.fills import fills
 from scripts.rehearsal.outputs import Made
-from scripts.rehearsal.shipped import shipped
+from scripts.rehearsal.shipped import plan_of, shipped
 from tests.fixtures.recording import Graph, Recorded, record
 from tests.fixtures.resources import ON
 
+MADE_HERE = {
+    "public": {role: {"kid": role} for role in SIGNERS},
+    "generation": 1,
+    "secrets": "secrets",
+    "manifest_key": "manifest",
+    "document": "{}",
+    "digest": "digest",
+}
+"""What resources of our own answer (components/signing.py, components/keys/local.py)."""
 URNS = Path(__file__).parent / "urns"
 
 
-def offered() -> list[str]:
-    """Stacks that ask for nothing that components/parity.py says their platform does not have."""
-    return [name for name in shipped() if _is_offered(spec_of(name))]
+@cache
+def offered() -> tuple[str, ...]:
+    """Stacks that can be made as they are shipped."""
+    return tuple(name for name in shipped() if refused(name) is None)
+
+
+@cache
+def refused(stack: str) -> str | None:
+    """Why a shipped stack cannot be made, before anything is."""
+    with _deployer(stack):
+        try:
+            check(_ground(stack))
+        except (NotSupported, Incomplete, Refused) as why:
+            return str(why)
+    return None
 
 
 def spec_of(stack: str) -> FabricSpec:
     return load_spec(REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml")
 
 
-def _is_offered(spec: FabricSpec) -> bool:
-    try:
-        require(asked_for(spec, load_catalogue()), spec.platform)
-    except NotSupported:
-        return False
-    return True
+@contextmanager
+def _deployer(stack: str) -> Generator[None]:
+    """The environment of whoever deploys it."""
+    with plan_of(stack, None) as plan, pytest.MonkeyPatch.context() as patch:
+        for variable, value in plan.environment.items():
+            patch.setenv(variable, value)
+        yield
+
+
+def fabric(stack: str) -> Graph:
+    """Recorded once; raises what the stack is refused with."""
+    graph = _recorded(stack)
+    if isinstance(graph, Exception):
+        raise graph
+    return graph
 
 
 @cache
-def fabric(stack: str) -> Graph:
+def _recorded(stack: str) -> Graph | Exception:
+    try:
+        return _record(stack)
+    except Exception as refused:  # noqa: BLE001  each test says it, without making it again
+        return refused
+
+
+def _record(stack: str) -> Graph:
     ground = _ground(stack)
     place = Place(ground.spec.region, ground.spec.account or "")
     made: dict[str, Mapping[str, Any]] = {}
 
     def filled(type_: str, name: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         made[f"{name}-id"] = inputs
+        if type_.startswith("pulumi-python:"):
+            return MADE_HERE
         return fills(Made(type_, f"::{name}", place, 0), inputs, made.get)
 
-    return record(lambda: build(ground), answers=filled, calls=answers(place), stack=stack)
+    with _deployer(stack):
+        return record(lambda: build(ground), answers=filled, calls=answers(place, made.get), stack=stack)
 
 
 def _ground(stack: str) -> Ground:
