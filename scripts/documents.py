@@ -1,6 +1,7 @@
-"""Tables in the documents that are written from the code: ``python -m scripts.documents`` writes them anew.
+"""What the documents say from the code: ``python -m scripts.documents`` writes it anew.
 
-A table stands between ``<!-- name -->`` and ``<!-- /name -->``; a test fails when one differs from what the code says.
+A table stands between ``<!-- name -->`` and ``<!-- /name -->``; ``docs/stacks`` has a page for each stack. A test fails
+when one differs from what the code says.
 """
 
 import re
@@ -9,8 +10,33 @@ from pathlib import Path
 from components.naming import REPOSITORY
 from components.parity import PLATFORMS, Capability, Equivalent, Native, Parity, parity
 from runtime.errors import CODES
+from scripts.stack_pages import pages
 
 DOCUMENTS = {"parity": REPOSITORY / "README.md", "codes": REPOSITORY / "docs" / "contract.md"}
+
+
+ROWS = {
+    Capability.NETWORK: "network",
+    Capability.KEYS: "keys & secrets",
+    Capability.CLUSTER: "cluster",
+    Capability.IDENTITY: "identity",
+    Capability.POSTGRES: "database",
+    Capability.REPLICA: "agent-only replica",
+    Capability.CACHE: "cache",
+    Capability.VECTOR: "vector store",
+    Capability.MODELS: "managed models",
+    Capability.MODEL_HOST: "self-hosted GPU models",
+    Capability.GATEWAY: "gateway",
+    Capability.ORCHESTRATOR: "orchestrator",
+    Capability.CORE_SYSTEM: "demo's core system",
+    Capability.TRIGGERS: "triggers",
+    Capability.OBSERVABILITY: "observability",
+    Capability.GUARDRAILS: "guardrails",
+    Capability.BUDGET: "budget",
+    Capability.COST: "cost estimate",
+    Capability.BACKUP: "backup & restore",
+}
+"""Capabilities as people call them."""
 
 
 def written(path: Path) -> str:
@@ -29,7 +55,7 @@ def parity_table() -> str:
     """Capability by platform."""
     rows = [["capability", *PLATFORMS], ["---"] * (len(PLATFORMS) + 1)]
     rows += [
-        [capability, *(_cell(parity(capability, platform)) for platform in PLATFORMS)] for capability in Capability
+        [label, *(_cell(parity(capability, platform)) for platform in PLATFORMS)] for capability, label in ROWS.items()
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -56,3 +82,6 @@ _TABLES = {"parity": parity_table, "codes": codes_table}
 if __name__ == "__main__":
     for document in set(DOCUMENTS.values()):
         document.write_text(written(document))
+    for file, text in pages().items():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)

@@ -44,7 +44,7 @@ def _plain(found: Estimate, spec: FabricSpec) -> dict[str, Any]:
         "currency": "USD",
         "region": spec.region,
         "total": asdict(found.total) if found.total else None,
-        "at_prices_of_another_region": asdict(found.elsewhere),
+        "at_prices_of_another_region": asdict(found.elsewhere) if found.elsewhere else None,
         "gpu_idle": found.idle,
         "lines": lines,
         "unpriced": [{"capability": use.capability, "what": use.what, "item": use.item} for use in found.unpriced],
@@ -61,7 +61,7 @@ def _print(stack: str, found: Estimate, spec: FabricSpec) -> None:
     ]
     total = ("total", *dollars(found.total), str(len(found.unpriced) or ""))
     print_table(("capability", "least", "typical", "most", "unpriced things"), [*rows, total])
-    if found.elsewhere.most:
+    if found.elsewhere:
         regions = sorted({line.price.of for line in found.lines if line.price.of})
         typical = f"${found.elsewhere.typical:,.0f} of a typical month"
         console.print(f"{typical} at prices of {', '.join(regions)}: none is known for {spec.region}.")

@@ -1,6 +1,6 @@
 """A month of a stack in US dollars: what is used, at the prices that are known; what nobody priced, by name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from importlib import import_module
@@ -57,9 +57,10 @@ class Estimate:
         return _sum(self.lines) if self.lines else None
 
     @property
-    def elsewhere(self) -> Amounts:
+    def elsewhere(self) -> Amounts | None:
         """Of the total, what is at prices of another region than the stack's."""
-        return _sum(line for line in self.lines if line.price.of)
+        lines = tuple(line for line in self.lines if line.price.of)
+        return _sum(lines) if lines else None
 
     @property
     def idle(self) -> float:
@@ -117,5 +118,5 @@ def _why(platform: Platform) -> str:
     return f"{platform}: no prices of it are kept here"
 
 
-def _sum(lines: Iterator[Line] | tuple[Line, ...]) -> Amounts:
+def _sum(lines: tuple[Line, ...]) -> Amounts:
     return reduce(lambda total, line: total + line.amounts, lines, Amounts())

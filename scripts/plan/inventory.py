@@ -80,7 +80,7 @@ def capability_of(urn: str) -> str:
 def _item(state: State, resource: Resource, prices: Prices | None, against: Mapping[str, list[str]]) -> Item:
     rules = against.get(state.name)
     return Item(
-        capability=_replica(state.name, capability_of(state.urn)),
+        capability=of_the_replica(state.name, capability_of(state.urn)),
         type=state.type,
         name=state.name,
         region=_region(resource),
@@ -90,7 +90,7 @@ def _item(state: State, resource: Resource, prices: Prices | None, against: Mapp
     )
 
 
-def _replica(name: str, capability: str) -> str:
+def of_the_replica(name: str, capability: str) -> str:
     """The agents' replica is made beside its primary, by one component."""
     return str(Capability.REPLICA) if capability == Capability.POSTGRES and "replica" in name else capability
 

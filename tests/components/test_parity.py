@@ -1,11 +1,11 @@
 """The parity table says what is true: what it calls there can be imported, and what is not there raises."""
 
-from pathlib import Path
-
 import pulumi
 import pytest
 
+from components.backup.contract import Backup
 from components.budget.contract import Budget
+from components.cache.contract import Cache
 from components.cluster.contract import Cluster
 from components.core_system.contract import CoreSystem
 from components.gateway.contract import Gateway
@@ -14,15 +14,21 @@ from components.identity.contract import Identity
 from components.keys.contract import Keys
 from components.model_host.contract import ModelHost
 from components.models.contract import Models
+from components.naming import REPOSITORY
 from components.network.contract import Network
 from components.observability.contract import Observability
 from components.orchestrator.contract import Orchestrator
 from components.parity import PLATFORMS, Capability, NotSupported, Unsupported, implementation, parity, require
 from components.postgres.contract import Postgres
 from components.spec import Platform
+from components.triggers.contract import Triggers
 from components.vector.contract import Vector
+from tests.conformance.cells import rows
 
 CONTRACTS = (
+    Triggers,
+    Cache,
+    Backup,
     Budget,
     Cluster,
     CoreSystem,
@@ -47,6 +53,19 @@ CELLS = [
 ]
 
 
+ELSEWHERE = {Capability.REPLICA: "postgres", Capability.COST: "cost"}
+"""Capabilities that are made by another one's component, or by none."""
+PROVED = {
+    (Capability.COST, "aws"): "tests/scripts/cost/test_estimate.py",
+    (Capability.COST, "azure"): "tests/scripts/cost/test_estimate.py",
+    (Capability.VECTOR, "aws"): "tests/components/vector/test_aws.py",
+    (Capability.VECTOR, "kubernetes"): "tests/components/vector/test_kubernetes.py",
+}
+"""Cells without a resource of their own, and where they are proved."""
+LIVE = "tests/live/test_fabric.py"
+"""Where the local fabric is raised, and asked."""
+
+
 def supported(platform: str) -> set[Capability]:
     return {capability for capability in Capability if not isinstance(parity(capability, platform), Unsupported)}
 
@@ -63,12 +82,23 @@ def test_what_is_there_meets_its_contract(contract: type[pulumi.ComponentResourc
     assert issubclass(found, contract)
 
 
-def test_every_capability_that_is_there_has_a_contract_and_a_test_of_its_own() -> None:
-    there = {(str(capability), str(platform)) for platform in Platform for capability in supported(platform)}
+THERE = {(capability, str(platform)) for platform in Platform for capability in supported(platform)}
 
-    assert {(contract.__module__.split(".")[1], str(platform)) for contract, platform in CELLS} == there
-    for capability, platform in there - {(capability, "local") for capability, _ in there}:
-        assert (Path(__file__).parent / capability / f"test_{platform}.py").is_file()
+
+def test_every_capability_that_is_there_has_a_contract() -> None:
+    met = {(Capability(contract.__module__.split(".")[1]), str(platform)) for contract, platform in CELLS}
+    assert met == {(capability, platform) for capability, platform in THERE if capability not in ELSEWHERE}
+
+
+@pytest.mark.parametrize(("capability", "platform"), sorted(THERE), ids=str)
+def test_every_claim_is_held_by_a_table_of_its_cell_or_by_a_test(capability: Capability, platform: str) -> None:
+    """A table ``CELL_…`` is asked of every shipped stack; what is not made by a cloud has a test of its own."""
+    if (capability, platform) in PROVED or platform == "local":
+        assert (REPOSITORY / PROVED.get((capability, platform), LIVE)).is_file()
+        return
+    held = [row for row in rows(platform) if row.table.startswith(f"{ELSEWHERE.get(capability, capability)}.")]
+    assert held, f"tests/components/{capability}/test_{platform}.py has no table CELL_…"
+    assert capability is not Capability.REPLICA or any("replica" in row.suffix for row in held)
 
 
 def test_a_cell_that_the_table_calls_missing_is_not_offered() -> None:

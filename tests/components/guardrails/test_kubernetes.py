@@ -4,6 +4,7 @@ The namespaces here have no pod-security labels, so that what refuses is the pol
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -26,6 +27,15 @@ ARGS: KubernetesGuardrailsArgs = {
 DIGEST = "@sha256:" + "0123456789abcdef" * 4
 IMAGE = f"registry.internal:5000/loomstead/runtime{DIGEST}"
 ENOUGH_SECONDS = 20
+POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
+CELL_GUARDRAILS: list[tuple[str, str, Mapping[str, object]]] = [
+    entry
+    for check in ("images", "host", "region")
+    for entry in (
+        (POLICY, f"-{check}", {"spec.failurePolicy": "Fail", "spec.validations.0.expression": ...}),
+        (f"{POLICY}Binding", f"-{check}-bound", {"spec.validationActions.0": "Deny"}),
+    )
+]
 
 Pod = dict[str, Any]
 
@@ -223,3 +233,13 @@ def test_no_registry_at_all_is_refused() -> None:
 def test_what_is_no_region_is_refused(region: str) -> None:
     with pytest.raises(ValueError, match="region: expected a label's value"):
         guardrails({**ARGS, "region": region})
+
+
+@pytest.mark.parametrize(("token", "suffix", "wanted"), CELL_GUARDRAILS)
+def test_the_cell_is_what_it_claims(token: str, suffix: str, wanted: Mapping[str, object]) -> None:
+    (found,) = (each for each in guardrails().of(token) if each.name.endswith(suffix))
+    for path, value in wanted.items():
+        told: Any = found.properties
+        for step in path.split("."):
+            told = told[int(step)] if isinstance(told, list) else told[step]
+        assert told if value is ... else told == value
