@@ -5,6 +5,7 @@ say whether it is real. It may come again until it expires, because the kubelet 
 token is its caller's is the work of the DPoP key, which the workload draws at its start.
 """
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ FRESH_SECONDS, KEPT_SECONDS = 600.0, 3600.0
 """Keys are read again after the first; while that fails they serve until the second."""
 PAUSE_SECONDS = 30.0
 """Between two looks for a key that was not published."""
+FAILED_SECONDS = 5.0
+"""For which a server of keys that did not answer is not asked again."""
 MOST_BYTES = 100_000
 LEAST_RSA_BITS = 2048
 
@@ -78,6 +81,7 @@ class ServiceAccounts:
         self._audience, self._read, self._clock = audience, read, clock
         self._flights: SingleFlight[_Published] = SingleFlight()
         self._published: dict[str, _Published] = {}
+        self._failed: dict[str, float] = {}
 
     def made(self, assertion: str) -> bool:
         """Whether a cluster of the Manifest claims to have made it. Nothing is verified yet."""
@@ -149,16 +153,24 @@ class ServiceAccounts:
             return kept
 
     async def _fetch(self, url: str) -> _Published:
+        """Whoever has no token yet cannot make this ask a server that does not answer again and again."""
+        if self._clock() - self._failed.get(url, -math.inf) < FAILED_SECONDS:
+            raise _unreachable(url, "they could not be had a moment ago")
         try:
             keys = read_keys(await self._read(url))
         except (httpx.HTTPError, OSError, ValueError, StartError) as error:  # the pod has no token of its own
-            raise Refused(
-                "upstream_unavailable",
-                f"the cluster's keys at {url}: {error or type(error).__name__}",
-                remedy="try again; the gateway needs a way to the Kubernetes API",
-            ) from None
+            self._failed[url] = self._clock()
+            raise _unreachable(url, str(error) or type(error).__name__) from None
         self._published[url] = published = _Published(keys, self._clock())
         return published
+
+
+def _unreachable(url: str, why: str) -> Refused:
+    return Refused(
+        "upstream_unavailable",
+        f"the cluster's keys at {url}: {why}",
+        remedy="try again; the gateway needs a way to the Kubernetes API",
+    )
 
 
 def read_keys(document: bytes) -> Keys:

@@ -6,6 +6,7 @@ is another one, nothing is left to be served (exit code 78).
 
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
@@ -56,18 +57,30 @@ class S3Bucket:
 
 
 def fetch(bucket: Bucket, name: str, wanted: str, folder: Path) -> int:
-    """The number of files that are in ``folder`` now; raises ``StartError`` where their digest is not ``wanted``."""
-    hashes = {stored.path: _write(stored, folder) for stored in bucket.files(name)}
-    if not hashes:
-        raise StartError(f"the bucket has no weights {name}: `loomstead models stage` puts them there")
-    if (found := digest(hashes)) != wanted:
-        for path in hashes:
-            (folder / path).unlink()
-        raise StartError(
-            f"weights {name}: the digest of what the bucket has is {found}, the stack file names {wanted}; "
-            "stage them anew, or name what was staged"
-        )
+    """The number of files that are in ``folder`` now, and nothing else is; raises ``StartError`` where their digest is
+    not ``wanted``. What an attempt before this one left there goes first: a container that starts again finds it."""
+    _empty(folder)
+    try:
+        hashes = {stored.path: _write(stored, folder) for stored in bucket.files(name)}
+        if not hashes:
+            raise StartError(f"the bucket has no weights {name}: `loomstead models stage` puts them there")
+        if (found := digest(hashes)) != wanted:
+            raise StartError(
+                f"weights {name}: the digest of what the bucket has is {found}, the stack file names {wanted}; "
+                "stage them anew, or name what was staged"
+            )
+    except BaseException:
+        _empty(folder)
+        raise
     return len(hashes)
+
+
+def _empty(folder: Path) -> None:
+    for found in folder.iterdir() if folder.is_dir() else ():
+        if found.is_dir() and not found.is_symlink():
+            shutil.rmtree(found)
+        else:
+            found.unlink()
 
 
 def _write(stored: Stored, folder: Path) -> str:

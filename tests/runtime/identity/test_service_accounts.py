@@ -192,6 +192,8 @@ async def test_keys_serve_while_the_cluster_does_not_answer_but_not_for_ever(clu
     cluster.fails = True
     assert await cluster.code(token) == "upstream_unavailable"
     cluster.fails = False
+    assert await cluster.code(token) == "upstream_unavailable", "it is not asked again at once"
+    cluster.now += 6
     await cluster.accounts.check(token)
     cluster.fails = True
     cluster.now += 700

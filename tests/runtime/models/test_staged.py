@@ -96,6 +96,28 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, path: str) -> No
     assert files(tmp_path) == {}
 
 
+def test_what_an_attempt_before_left_is_not_served(client: Any, tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "chat_template.jinja").write_text("{{ other }}")
+    (tmp_path / "link").symlink_to("/etc")
+
+    assert main(told(tmp_path)) == 0
+
+    assert files(tmp_path) == FILES
+    assert not (tmp_path / "link").is_symlink()
+
+
+def test_an_attempt_that_is_cut_off_leaves_nothing(tmp_path: Path) -> None:
+    class Cut:
+        def files(self, name: str) -> Iterator[Stored]:
+            yield Stored("chat_template.jinja", [b"x"])
+            raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        fetch(Cut(), NAME, DIGEST, tmp_path)
+    assert files(tmp_path) == {}
+
+
 def test_what_it_was_not_told_it_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert main({}) == START_REFUSED
     assert "LOOMSTEAD_WEIGHTS_DIGEST is not set" in capsys.readouterr().err
