@@ -32,6 +32,12 @@ class SignedManifest(Resource, module="signing", name="SignedManifest"):
     def __init__(self, name: str, args: SignedManifestArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(SigningProvider(), name, {**args, "document": None, "digest": None}, opts)
 
+    @property
+    def told(self) -> dict[str, pulumi.Output[str]]:
+        """What a stack in a cloud exports, for the command line of who raises it (scripts/cli/manifest.py)."""
+        key = self.public.apply(lambda public: json.dumps(public, sort_keys=True))
+        return {"manifest": self.document, "manifest_key": key}
+
 
 class SigningProvider(ResourceProvider):
     """Signs anew when the Manifest or the key is another; what it signed it verifies before anybody reads it."""

@@ -85,9 +85,11 @@ class AwsRuntime:
         self._create_triggers()
         self._model_url = self._create_model_host()
         fabric.create_backup()
-        gateway = self._create_gateway(self._publish(asked), asked)
+        manifest = self._publish(asked)
+        gateway = self._create_gateway(manifest, asked)
         self.outputs = {
             "gateway": gateway.url,
+            **manifest.told,
             "orchestrator": self._orchestrator.ui,
             "issuer": self._identity.issuer,
             "cluster": self._cluster.name,
@@ -452,7 +454,7 @@ class AwsRuntime:
                 "host": asked.host,
                 "size": self._spec.size,
                 "manifest": manifest.document,
-                "manifest_key": manifest.public.apply(lambda public: json.dumps(public, sort_keys=True)),
+                "manifest_key": manifest.told["manifest_key"],
                 "issuer": found.issuer,
                 "secrets": SECRETS,
                 "store": "aws-secrets-manager",

@@ -7,8 +7,6 @@ network ─┬→ cluster, guardrails, budget
          └→ model host ────────────────┘
 """
 
-import json
-
 import pulumi
 from pulumi import Output
 
@@ -64,9 +62,11 @@ class KubernetesFabric(Fabric):
         self._identity = self._create_identity()
         self._orchestrator = self._create_orchestrator()
         self._model_url = self._create_model_host(self._found.hosting) if self._found.hosting else None
-        gateway = self._create_gateway(self._publish())
+        manifest = self._publish()
+        gateway = self._create_gateway(manifest)
         self.outputs = {
             "gateway": gateway.url,
+            **manifest.told,
             "cluster": self._cluster.name,
             "primary": self._postgres.primary_host,
             "replica": self._postgres.replica_host,
@@ -344,7 +344,7 @@ class KubernetesFabric(Fabric):
                 "host": found.gateway.host,
                 "size": spec.size,
                 "manifest": manifest.document,
-                "manifest_key": manifest.public.apply(lambda public: json.dumps(public, sort_keys=True)),
+                "manifest_key": manifest.told["manifest_key"],
                 "issuer": self._issuer,
                 "secrets": "secrets",
                 "store": "kubernetes",

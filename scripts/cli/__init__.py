@@ -11,6 +11,7 @@ COMMANDS = {
     "up": "fabric:up",
     "down": "fabric:down",
     "status": "status:status",
+    "manifest": "manifest:manifest",
     "review": "review:review_command",
     "rehearse": "rehearse:rehearse_command",
     "evidence": "evidence:evidence",

@@ -12,12 +12,13 @@ from typing import Annotated
 import typer
 
 from components.fabric import asked_for
+from components.infrastructure import Extent
 from components.model_endpoints import any_translated
 from components.naming import REPOSITORY
 from components.parity import require
 from components.postgres import server
 from components.review import refusal, review
-from components.spec import FabricSpec, schema_text
+from components.spec import FabricSpec, Platform, schema_text
 from regions.catalogue import SCHEMA_PATH as CATALOGUE_SCHEMA
 from regions.catalogue import load_catalogue
 from regions.catalogue import schema_text as catalogue_schema
@@ -25,6 +26,7 @@ from runtime.agents.definition import schema_text as agent_schema
 from scripts.cli.agents import deploy_definition
 from scripts.cli.api import Api
 from scripts.cli.failure import CommandError
+from scripts.cli.manifest import fetch
 from scripts.cli.options import ConfigFile, Stack
 from scripts.cli.output import console
 from scripts.cli.place import DEFAULT_STACK, Place
@@ -52,8 +54,13 @@ def up(
     spec = _reviewed(place)  # refused now, not after a gigabyte was fetched
     with alone(place, "up"):
         started = time.monotonic()
-        Pulumi(_engine(spec), place).up()
+        pulumi = Pulumi(_engine(spec), place)
+        pulumi.up()
     console.print(f"stack {stack} is up ({time.monotonic() - started:.0f} s)\n", style="green")
+    if spec.platform is not Platform.LOCAL:
+        if spec.extent is Extent.FABRIC:
+            console.print(f"its gateway: {fetch(place, pulumi)[1].endpoints.gateway}")
+        return
     if demo and any(system.demo for system in spec.core_systems.values()):
         _run_demo(place)
     show_status(place)

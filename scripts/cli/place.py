@@ -55,7 +55,7 @@ class Place:
         except FileNotFoundError as missing:
             raise CommandError(
                 f"Stack {self.stack!r} is not up, or not wholly: there is no {missing.filename}. "
-                f"`loomstead up{self.option}` raises it."
+                f"`loomstead up{self.option}` raises it; one that stands elsewhere: `loomstead manifest{self.option}`."
             ) from None
         except OSError as error:
             raise CommandError(f"{error.filename} cannot be read: {error.strerror}. Whose stack is it?") from None

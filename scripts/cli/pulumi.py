@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import psutil
@@ -59,6 +60,21 @@ class Pulumi:
 
     def destroy(self) -> None:
         self._update("destroy")
+
+    def outputs(self) -> dict[str, Any]:
+        """What the stack exports; raises ``CommandError`` where the engine knows no such stack."""
+        asked = ["pulumi", "stack", "output", "--json", "--stack", self._place.stack, "--non-interactive"]
+        answer = subprocess.run(
+            [*asked, "--cwd", str(REPOSITORY)],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode:
+            raise CommandError(f"Stack {self._place.stack!r} has no outputs: {answer.stderr.strip()}")
+        return json.loads(answer.stdout)
 
     def _update(self, command: str) -> None:
         self._clear_stale_locks()
