@@ -27,7 +27,7 @@ def planned(reviewed: StackReview, engine: Engine) -> Graph:
         if plan.signing:
             real, signs = _signer(held)
         cloud = Cloud(folder)
-        cloud.tell(plan.control)
+        cloud.tell(plan.control.model_copy(update={"existing": plan.control.existing | _declared(reviewed)}))
         port = held.enter_context(serving(cloud, real))
         environment = {**signs, **plan.environment}
         stack = Stack(plan.project, plan.stack, engine, folder / "stack", plan.packages, port, environment)
@@ -38,6 +38,13 @@ def planned(reviewed: StackReview, engine: Engine) -> Graph:
         exported = folder / "export.json"
         exported.write_text(stack.state())
         return Graph(tuple(read(exported, plan.stack)), root_of(reviewed))
+
+
+def _declared(reviewed: StackReview) -> frozenset[str]:
+    """What a stack file says that its cluster has: there is no API server here that would."""
+    cluster = reviewed.spec.cluster if reviewed.spec else None
+    named = (cluster.storage_class, cluster.gateway_class) if cluster else ()
+    return frozenset(name for name in named if name)
 
 
 def _signer(held: ExitStack) -> tuple[Real, Mapping[str, str]]:
