@@ -4,17 +4,18 @@ Raised and not only previewed: what a resource has from another is known then, a
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from components.review import StackReview
+from components.spec import Platform
 from scripts.command import StepFailed
 from scripts.engine import Engine
 from scripts.graph import Graph, read, root_of
-from scripts.rehearsal.cloud import Cloud
+from scripts.rehearsal.cloud import Cloud, Recorded
 from scripts.rehearsal.provider import Real, serving
-from scripts.rehearsal.shipped import plan_of
+from scripts.rehearsal.shipped import plan_of, standing
 from scripts.rehearsal.stack import Stack
 
 
@@ -27,7 +28,9 @@ def planned(reviewed: StackReview, engine: Engine) -> Graph:
         if plan.signing:
             real, signs = _signer(held)
         cloud = Cloud(folder)
-        cloud.tell(plan.control.model_copy(update={"existing": plan.control.existing | _declared(reviewed)}))
+        cloud.tell(plan.control)
+        for each in _declared(reviewed):
+            cloud.put(each)
         port = held.enter_context(serving(cloud, real))
         environment = {**signs, **plan.environment}
         stack = Stack(plan.project, plan.stack, engine, folder / "stack", plan.packages, port, environment)
@@ -40,11 +43,13 @@ def planned(reviewed: StackReview, engine: Engine) -> Graph:
         return Graph(tuple(read(exported, plan.stack)), root_of(reviewed))
 
 
-def _declared(reviewed: StackReview) -> frozenset[str]:
-    """What a stack file says that its cluster has: there is no API server here that would."""
-    cluster = reviewed.spec.cluster if reviewed.spec else None
-    named = (cluster.storage_class, cluster.gateway_class) if cluster else ()
-    return frozenset(name for name in named if name)
+def _declared(reviewed: StackReview) -> Iterator[Recorded]:
+    """What a stack looks up on its cluster: there is no API server here that would have it."""
+    if reviewed.spec and reviewed.spec.platform is Platform.KUBERNETES:
+        for each in standing(reviewed.spec):
+            token = f"kubernetes:{each['apiVersion']}:{each['kind']}"
+            token = token.replace("kubernetes:v1:", "kubernetes:core/v1:")
+            yield Recorded(token, each["metadata"]["name"], "", dict(each), dict(each))
 
 
 def _signer(held: ExitStack) -> tuple[Real, Mapping[str, str]]:
