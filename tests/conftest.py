@@ -6,6 +6,7 @@ settings.register_profile("loomstead", deadline=None)  # time decides no test
 settings.load_profile("loomstead")
 
 pytest_plugins = [
+    "tests.fixtures.parallel",
     "tests.fixtures.postgres",
     "tests.fixtures.temporal",
     "tests.fixtures.issuer",

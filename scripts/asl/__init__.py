@@ -22,10 +22,14 @@ _SECONDS = 600
 
 def validate(definition: Path, report: Report) -> None:
     """Raises ``StepFailed`` with what is wrong with a state machine's definition."""
-    place = cache_folder() / "asl-validator" / VERSION
-    program = cached(place, _STEP, report, _running, partial(_install, report=report))
-    node = _node(report)
+    program, node = ensure_validator(report), _node(report)
     run([str(node / "node"), str(program), "--json-path", str(definition)], timeout=60)
+
+
+def ensure_validator(report: Report) -> Path:
+    """The program, made where it is missing; raises ``StepFailed``."""
+    place = cache_folder() / "asl-validator" / VERSION
+    return cached(place, _STEP, report, _running, partial(_install, report=report))
 
 
 def _running(folder: Path) -> Path:

@@ -57,11 +57,16 @@ class Project:
         stack = self._stacks.get()
         try:
             up = self._pulumi("up", "--stack", stack, "--config-file", str(config), "--yes", "--skip-preview")
-            state = self._pulumi("stack", "export", "--stack", stack)
+            resources = self._resources(stack)
         finally:
             self._stacks.put(stack)
-        resources = json.loads(state.stdout)["deployment"].get("resources", [])
-        return Ended(up.returncode, up.stdout + up.stderr, [found["type"] for found in resources])
+        return Ended(up.returncode, up.stdout + up.stderr, resources)
+
+    def _resources(self, stack: str) -> list[str]:
+        """Read where the engine keeps it: `pulumi stack export` is another engine's start for each file."""
+        (state,) = self._folder.glob(f"pulumi/.pulumi/stacks/*/{stack}.json")
+        held = json.loads(state.read_text())["checkpoint"]["latest"] or {}
+        return [found["type"] for found in held.get("resources") or []]
 
     def _pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["pulumi", *arguments, "--non-interactive", "--color=never", "--cwd", str(self._folder)]

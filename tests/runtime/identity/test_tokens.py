@@ -176,6 +176,7 @@ def test_a_header_may_not_bring_keys_or_rules(extra: dict[str, Any], key: ECKey)
         {},
         [KEY.thumbprint()],
     ],
+    ids=range(10),
 )
 def test_a_kid_chooses_among_the_issuers_own_keys_only(kid: Any) -> None:
     assert code(signed(key=FOREIGN, kid=kid)) == "token_foreign"
