@@ -93,10 +93,15 @@ def kubernetes_provider(
     """
     import pulumi_kubernetes as kubernetes  # noqa: PLC0415
 
-    _check("server", _server(kubeconfig, context), allowed)
+    check_context(kubeconfig, context, allowed)
     return kubernetes.Provider(
         name, kubeconfig=pulumi.Output.secret(kubeconfig), context=context, enable_server_side_apply=True, opts=opts
     )
+
+
+def check_context(kubeconfig: str, context: str, allowed: Collection[str]) -> None:
+    """Raises ``NotAllowed``, as ``kubernetes_provider`` does, and makes no provider."""
+    _check("server", _server(kubeconfig, context), allowed)
 
 
 def _server(kubeconfig: str, context: str) -> str:

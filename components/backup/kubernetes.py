@@ -24,6 +24,8 @@ SECRET: Final = "backup"  # noqa: S105 its name
 PLUGIN: Final = "barman-cloud.cloudnative-pg.io"
 NIGHTLY: Final = "0 30 2 * * *"
 """With seconds, in UTC (cloudnative-pg 1.30.1, docs/src/backup.md)."""
+_SIDECAR = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}}
+"""Of the plugin's container in each of the database's pods; the namespace's range would leave it too little."""
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/-]*)?")
 
 
@@ -75,7 +77,11 @@ class KubernetesBackup(Backup):
             api_version="barmancloud.cnpg.io/v1",
             kind="ObjectStore",
             metadata=self._metadata(STORE),
-            spec={"retentionPolicy": f"{args['days']}d", "configuration": configuration},
+            spec={
+                "retentionPolicy": f"{args['days']}d",
+                "configuration": configuration,
+                "instanceSidecarConfiguration": {"resources": _SIDECAR},
+            },
             opts=pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True),
         )
 

@@ -1,8 +1,8 @@
 """Budget on Kubernetes: how much each namespace of the fabric may take of a cluster that others use too.
 
 A cluster sends no bill, so what is bounded is what costs: processors, memory, volumes, accelerators. Nobody but the
-models' namespace gets an accelerator, and no Service opens a load balancer or a node's port. A container that says
-nothing of itself gets little, and is counted.
+models' namespace gets an accelerator, and no Service opens a load balancer or a node's port but the one of a Gateway
+that has it in the runtime's namespace. A container that says nothing of itself gets little, and is counted.
 """
 
 from collections.abc import Mapping
@@ -36,6 +36,10 @@ class _Quota:
     memory: int
     pods: int
     volumes: int = 0
+
+    def times(self, factor: int) -> "_Quota":
+        found = (self.cores, self.memory, self.pods, self.volumes)
+        return _Quota(*(value * factor for value in found))
 
 
 SIZES: dict[str, dict[Part, _Quota]] = {
@@ -75,7 +79,8 @@ SIZES: dict[str, dict[Part, _Quota]] = {
 class KubernetesBudgetArgs(TypedDict):
     """``namespaces``: of the fabric, by part. ``gpus``: accelerators that its models may take at once.
 
-    ``gpu``: the name of their resource, otherwise NVIDIA's.
+    ``gpu``: the name of their resource, otherwise NVIDIA's. ``entry``: whether the Gateway's class puts a load balancer
+    into the runtime's namespace, as Cilium's does. ``times``: how many times the ``size``'s a part needs.
     """
 
     stack: str
@@ -83,6 +88,8 @@ class KubernetesBudgetArgs(TypedDict):
     size: str
     gpus: int
     gpu: NotRequired[str]
+    entry: NotRequired[bool]
+    times: NotRequired[Mapping[Part, int]]
 
 
 class KubernetesBudget(Budget):
@@ -102,6 +109,8 @@ class KubernetesBudget(Budget):
 
     def _create_quota(self, part: Part, namespace: Input[str], quota: _Quota) -> ResourceQuota:
         gpus = self._args["gpus"] if part is Part.MODELS else 0
+        quota = quota.times(self._args.get("times", {}).get(part, 1))
+        entries = "1" if part is Part.RUNTIME and self._args.get("entry") else "0"
         hard = {
             "requests.cpu": str(quota.cores),
             "requests.memory": f"{quota.memory}Gi",
@@ -109,8 +118,8 @@ class KubernetesBudget(Budget):
             "requests.storage": f"{quota.volumes}Gi",
             "pods": str(quota.pods),
             f"requests.{self._args.get('gpu', GPU)}": str(gpus),
-            "services.loadbalancers": "0",
-            "services.nodeports": "0",
+            "services.loadbalancers": entries,
+            "services.nodeports": entries,  # of that load balancer, whose only port it is
         }
         return ResourceQuota(
             f"{self._name}-{part}",
@@ -139,6 +148,8 @@ def _checked(args: KubernetesBudgetArgs) -> dict[Part, _Quota]:
         raise Refused(f"budget: no size {args['size']!r}; sizes are {', '.join(SIZES)}")
     if args["gpus"] < 0:
         raise Refused(f"budget.gpus: {args['gpus']}: expected 0 or more")
+    if wrong := [f"{part} {factor}" for part, factor in args.get("times", {}).items() if factor < 1]:
+        raise Refused(f"budget.times: {', '.join(wrong)}: expected 1 or more")
     if args["gpus"] and Part.MODELS not in args["namespaces"]:
         raise Refused("budget.gpus: this fabric hosts no model, so no accelerator is its to take")
     return quotas

@@ -15,15 +15,15 @@ from components.budget.kubernetes import KubernetesBudget
 from components.cache.kubernetes import KubernetesCache
 from components.cluster.kubernetes import KubernetesCluster
 from components.fabrics.contract import Fabric, chosen
-from components.fabrics.kubernetes_plan import Hosting, exit_of, planned
+from components.fabrics.kubernetes_plan import Hosting, budgets, network_of, planned
 from components.gateway.kubernetes import KubernetesGateway
 from components.guardrails.kubernetes import KubernetesGuardrails
 from components.identity.kubernetes import KubernetesIdentity
 from components.keys.kubernetes import KubernetesKeys
 from components.kubernetes.parts import Part
 from components.model_endpoints import any_translated
-from components.model_host.kubernetes import KEDA, KubernetesModelHost
-from components.network.kubernetes import CILIUM, KubernetesNetwork
+from components.model_host.kubernetes import KubernetesModelHost
+from components.network.kubernetes import KubernetesNetwork, check_network
 from components.observability.kubernetes import KubernetesObservability
 from components.orchestrator.kubernetes import KubernetesOrchestrator
 from components.postgres.kubernetes import KubernetesPostgres
@@ -41,8 +41,8 @@ class KubernetesFabric(Fabric):
 
     @staticmethod
     def check(ground: Ground) -> None:
-        """Raises ``Refused``."""
-        planned(ground)
+        """Raises ``Refused``, and ``ValueError`` for a stack whose name begins no namespace's."""
+        check_network(network_of(planned(ground)))
 
     def __init__(self, name: str, ground: Ground, opts: pulumi.ResourceOptions | None = None) -> None:
         self._found = planned(ground)
@@ -70,6 +70,7 @@ class KubernetesFabric(Fabric):
             "cluster": self._cluster.name,
             "primary": self._postgres.primary_host,
             "replica": self._postgres.replica_host,
+            "telemetry": self._observability.endpoint,
         }
         self.register_outputs({**self.outputs})
 
@@ -84,27 +85,7 @@ class KubernetesFabric(Fabric):
         )
 
     def _create_network(self) -> KubernetesNetwork:
-        found, spec = self._found, self._spec
-        return KubernetesNetwork(
-            f"{self._name}-network",
-            {
-                "stack": found.stack,
-                "hosted": found.hosting is not None,
-                "exits": found.exits,
-                "addresses": spec.network.addresses,
-                "cilium": spec.cluster.cilium,
-                "entry": spec.cluster.entry or CILIUM,
-                "server": found.server,
-                "telemetry": found.telemetry,
-                "operator": spec.cluster.operator,
-                **chosen(
-                    backup=exit_of(spec.backup.store) if spec.backup.store else None,
-                    bucket=exit_of(found.hosting.store) if found.hosting else None,
-                    scaler=KEDA if found.hosting else None,
-                ),
-            },
-            self._child,
-        )
+        return KubernetesNetwork(f"{self._name}-network", network_of(self._found), self._child)
 
     def _create_cluster(self) -> KubernetesCluster:
         cluster = self._spec.cluster
@@ -142,7 +123,9 @@ class KubernetesFabric(Fabric):
                 "stack": self._found.stack,
                 "namespaces": self._network.namespaces,
                 "size": self._spec.size,
-                "gpus": gpu.nodes * gpu.per_node if gpu else 0,
+                "gpus": gpu.nodes * gpu.per_node if gpu and self._found.hosting else 0,
+                "entry": self._spec.cluster.entry is None,
+                "times": budgets(self._spec),
             },
             self._child,
         )

@@ -7,17 +7,27 @@ Everything here is decided before anything is made.
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from components.fabrics.contract import chosen
+from components.gateway import kubernetes as gateway
 from components.infrastructure import Engine, Gateway, Refused
+from components.kubernetes.parts import Part
+from components.model_host.kubernetes import KEDA
 from components.naming import stack_home
 from components.network.exits import Exit, runtime_exits, telemetry_exits
+from components.network.kubernetes import CILIUM, KubernetesNetworkArgs
+from components.postgres import kubernetes as postgres
+from components.providers import check_context
 from components.publish import Ground
 from components.spec import Bucket, Extent, FabricSpec, Staged
 
-_API_PORT = 443
+_HTTPS = 443
 _POSTGRES = ("18", "17")
+_HOSTS = 8
+"""Pods of the model's that the budget of every size has room for."""
 
 
 class KubernetesFabricError(Refused):
@@ -61,17 +71,17 @@ class Planned:
 
 
 def planned(ground: Ground) -> Planned:
-    """Raises ``KubernetesFabricError`` with all that is wrong."""
-    spec, gateway = ground.spec, ground.spec.gateway
+    """Raises ``KubernetesFabricError`` with all that is wrong; ``NotAllowed`` for a context that leads elsewhere."""
+    spec, entry = ground.spec, ground.spec.gateway
     faults = [*_wanting(spec)]
-    if faults or gateway is None:
-        raise KubernetesFabricError("\n".join(faults))
+    if faults or entry is None:
+        raise KubernetesFabricError("\n".join(faults or ["gateway: expected image, host and certificate"]))
     return Planned(
         spec=spec,
         stack=ground.stack,
-        gateway=gateway,
-        kubeconfig=_kubeconfig(),
-        server=_exit(str(spec.cluster.server), _API_PORT),
+        gateway=entry,
+        kubeconfig=_kubeconfig(spec),
+        server=_exit(str(spec.cluster.server), _HTTPS),
         exits=runtime_exits(spec, ground.catalogue),
         telemetry=telemetry_exits(spec),
         hosting=_hosting(spec),
@@ -83,24 +93,41 @@ def planned(ground: Ground) -> Planned:
 def _wanting(spec: FabricSpec) -> Iterator[str]:
     if spec.extent is not Extent.FABRIC:
         yield "extent: a cluster is declared whole: expected fabric"
-    if spec.gateway is None:
-        yield "gateway: expected image, host and certificate"
-    elif spec.gateway.callers:
+    if spec.gateway and spec.gateway.callers:
         yield "gateway.callers: the Gateway API has no field for callers: leave it out, and bound them at the Gateway"
     if spec.orchestrator.engine not in (None, Engine.TEMPORAL):
         yield "orchestrator.engine: Step Functions is AWS's: expected temporal"
     if not (spec.telemetry or spec.logs.sinks):
         yield "telemetry: expected one destination at least, or one of logs.sinks: a cluster keeps no telemetry itself"
-    if (spec.postgres.version or _POSTGRES[0]) not in _POSTGRES:
-        yield f"postgres.version: expected {' or '.join(_POSTGRES)}, got {spec.postgres.version}"
-    for key in ("machine", "replica_machine", "authority"):
-        if getattr(spec.postgres, key) is not None:
-            yield f"postgres.{key}: a cluster's databases are pods: leave it out"
+    yield from _wanting_of_databases(spec)
+    yield from _wanting_of_weights(spec)
     for key in ("cidr", "own", "zones"):
         if getattr(spec.network, key):
             yield f"network.{key}: a cluster's network is its own: leave it out"
-    if spec.hosted and spec.hosted.hosted and spec.hosted.hosted.staged and not spec.hosted.hosted.staged.store:
+
+
+def _wanting_of_databases(spec: FabricSpec) -> Iterator[str]:
+    if (spec.postgres.version or _POSTGRES[0]) not in _POSTGRES:
+        yield f"postgres.version: expected {' or '.join(_POSTGRES)}, got {spec.postgres.version}"
+    log = postgres.SIZES[spec.size].log
+    if spec.postgres.storage_gib is not None and spec.postgres.storage_gib < 2 * log:
+        yield f"postgres.storage_gib: expected {2 * log} at least, twice what the log of size {spec.size} may take"
+    for key in ("machine", "replica_machine", "authority"):
+        if getattr(spec.postgres, key) is not None:
+            yield f"postgres.{key}: a cluster's databases are pods: leave it out"
+
+
+def _wanting_of_weights(spec: FabricSpec) -> Iterator[str]:
+    staged = spec.hosted.hosted.staged if spec.hosted and spec.hosted.hosted else None
+    if spec.hosted and not staged:
+        yield "models: hosted: a cluster serves staged weights: expected staged, as `loomstead models stage` prints it"
+    elif staged and not staged.store:
         yield "models: hosted.staged.store: expected url, bucket and countries of where the weights lie"
+    elif staged and staged.store and "/" in staged.store.bucket.removeprefix("s3://"):
+        yield (
+            f"models: hosted.staged.store.bucket: {staged.store.bucket} has a folder: expected the bucket alone, for "
+            "each model's folder in it has the model's name"
+        )
 
 
 def _hosting(spec: FabricSpec) -> Hosting | None:
@@ -112,14 +139,31 @@ def _hosting(spec: FabricSpec) -> Hosting | None:
     return None
 
 
-def _kubeconfig(environment: Mapping[str, str] = os.environ) -> str:
+def budgets(spec: FabricSpec) -> dict[Part, int]:
+    """How many times a size's budget a part needs, where the stack file asks for more than the size has."""
+    running, kept = gateway.SIZES[spec.size], postgres.SIZES[spec.size]
+    replicas = spec.gateway.replicas if spec.gateway else None
+    volumes = ceil((spec.postgres.storage_gib or 0) / kept.storage)
+    asked = {
+        Part.RUNTIME: ceil((replicas or 0) / running.most),
+        Part.MODELS: ceil((spec.cluster.gpu.nodes if spec.cluster.gpu else 0) / _HOSTS),
+        Part.PRIMARY: volumes,
+        Part.REPLICA: volumes,
+    }
+    return {part: times for part, times in asked.items() if times > 1}
+
+
+def _kubeconfig(spec: FabricSpec, environment: Mapping[str, str] = os.environ) -> str:
+    """Its text, where its context leads to the declared server; raises ``KubernetesFabricError``, ``NotAllowed``."""
     path = Path(environment.get("KUBECONFIG") or Path.home() / ".kube" / "config")
     try:
-        return path.read_text()
+        text = path.read_text()
     except OSError as error:
         raise KubernetesFabricError(
             f"{path}: the kubeconfig cannot be read: {error.strerror}; name another by KUBECONFIG"
         ) from error
+    check_context(text, spec.cluster.context or "", {spec.cluster.server or ""})
+    return text
 
 
 def _exit(url: str, port: int) -> Exit:
@@ -127,6 +171,22 @@ def _exit(url: str, port: int) -> Exit:
     return Exit(parts.hostname or "", parts.port or port)
 
 
-def exit_of(store: Bucket) -> Exit:
-    """Where a store is reached."""
-    return _exit(store.url, 443)
+def network_of(found: Planned) -> KubernetesNetworkArgs:
+    """What the network is made of."""
+    spec, hosting = found.spec, found.hosting
+    return {
+        "stack": found.stack,
+        "hosted": hosting is not None,
+        "exits": found.exits,
+        "addresses": spec.network.addresses,
+        "cilium": spec.cluster.cilium,
+        "entry": spec.cluster.entry or CILIUM,
+        "server": found.server,
+        "telemetry": found.telemetry,
+        "operator": spec.cluster.operator,
+        **chosen(
+            backup=_exit(spec.backup.store.url, _HTTPS) if spec.backup.store else None,
+            bucket=_exit(hosting.store.url, _HTTPS) if hosting else None,
+            scaler=KEDA if hosting else None,
+        ),
+    }

@@ -121,6 +121,12 @@ class KubernetesNetworkArgs(TypedDict):
     walled: NotRequired[Mapping[Part, Sequence[Exit]]]
 
 
+def check_network(args: KubernetesNetworkArgs) -> None:
+    """Raises what ``KubernetesNetwork`` does, and makes nothing."""
+    _sorted_out(_exits(args), args)
+    _namespace(args["stack"], Part.OBSERVABILITY)
+
+
 class KubernetesNetwork(Network):
     """``id``: value of the label ``loomstead/stack``; subnets are namespaces, groups values of ``loomstead/part``.
 

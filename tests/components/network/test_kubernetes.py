@@ -558,3 +558,78 @@ CELL_NETWORK: list[tuple[str, str, Mapping[str, Any]]] = [
 
 def test_it_is_what_its_cell_of_capabilities_says() -> None:
     assert unmet(network(WHOLE), CELL_NETWORK) == []
+
+
+SOME = (Part.RUNTIME, Part.TOOLS, Part.OBSERVABILITY)
+
+
+def test_parts_that_are_not_on_the_cluster_have_neither_a_place_nor_anybody_who_reaches_them() -> None:
+    """Databases and queues of a cloud's own, as AWS has them."""
+    graph = network({**ARGS, "parts": SOME})
+    assert {each["metadata"]["name"] for each in manifests(graph) if each["kind"] == "Namespace"} == {
+        f"{STACK}-{part}" for part in SOME
+    }
+    assert [part for part in Part if part not in SOME and f"{STACK}-{part}" in str(manifests(graph))] == []
+    here = {(part, Pod(f"{STACK}-{part}", ((PART_LABEL, part),))) for part in SOME}
+    meant = meaning(graph)
+    found = {
+        (str(source), str(target), port)
+        for (source, one), (target, other), port in product(here, here, PORTS)
+        if meant.reaches(one, other, port)
+    }
+    assert found == {
+        ("runtime", "runtime", 8080),
+        ("runtime", "tools", 8080),
+        ("tools", "runtime", 8080),
+        ("runtime", "observability", 4318),
+        ("tools", "observability", 4318),
+    }
+
+
+def test_parts_that_are_not_there_are_in_no_output() -> None:
+    graph = network({**ARGS, "parts": SOME})
+    outputs = graph.outputs[graph.component("loomstead:network:Network").urn]
+    assert outputs["workloads"] == [f"{STACK}-{part}" for part in SOME]
+    assert outputs["primary"] == outputs["replica"] == []
+
+
+WALLED: KubernetesNetworkArgs = {
+    **ARGS,
+    "exits": (),
+    "addresses": {},
+    "walled": {Part.RUNTIME: [Exit("0.0.0.0/0", 443), Exit("::/0", 443)], Part.TOOLS: [Exit("10.40.0.0/20", 5432)]},
+}
+FAR = Pod(None, address="203.0.113.9")
+NEAR = Pod(None, address="10.40.3.4")
+
+
+def test_where_another_wall_decides_a_part_may_leave_by_the_port_that_is_said_and_by_no_other() -> None:
+    meant = meaning(network(WALLED))
+    assert [port for port in PORTS if meant.reaches(a(Part.RUNTIME), FAR, port)] == [443]
+    assert [port for port in PORTS if meant.reaches(a(Part.TOOLS), NEAR, port)] == [POSTGRES]
+    assert not any(meant.reaches(a(Part.TOOLS), FAR, port) for port in PORTS)
+    others = [part for part in Part if part not in (Part.RUNTIME, Part.TOOLS)]
+    assert not any(meant.reaches(a(part), there, port) for part, there, port in product(others, (FAR, NEAR), PORTS))
+
+
+@pytest.mark.parametrize("server", ["169.254.169.254", "fd00:ec2::254", "168.63.129.16"])
+def test_no_wall_leads_to_a_metadata_server(server: str) -> None:
+    meant = meaning(network(WALLED))
+    assert not any(meant.reaches(a(Part.RUNTIME), Pod(None, address=server), port) for port in PORTS)
+    (other,) = [{"169.254.169.254": "169.254.169.253", "fd00:ec2::254": "fd00:ec2::253"}.get(server, "168.63.129.17")]
+    assert meant.reaches(a(Part.RUNTIME), Pod(None, address=other), 443), "only that one is left out"
+
+
+def test_the_api_server_takes_a_wall_without_the_metadata_servers_in_it(cluster: Cluster) -> None:
+    found = manifests(network({**WALLED, "stack": "net-walled"}))
+    taken = [cluster.apply(each) for each in found]
+    blocks = [rule["to"][0]["ipBlock"] for each in taken if "except" in str(each) for rule in _leaving(each)]
+    assert {server for block in blocks for server in block.get("except", ())} == {
+        *("168.63.129.16/32", "169.254.169.254/32", "fd00:ec2::254/128"),
+    }
+
+
+def _leaving(policy: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for rule in policy["spec"].get("egress", ()):
+        if "ipBlock" in rule["to"][0]:
+            yield rule
