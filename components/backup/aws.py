@@ -34,6 +34,13 @@ _POLICIES: Mapping[str, Mapping[str, str]] = {
 """AWS's own policies (AWS Backup developer guide, managed policies), by role."""
 
 
+_FAILURES = (
+    ("failed", "A backup", "NumberOfBackupJobsFailed"),
+    ("copy-failed", "A copy of a backup", "NumberOfCopyJobsFailed"),
+)
+"""What CloudWatch counts (AWS Backup, Monitoring with CloudWatch)."""
+
+
 class AwsBackupArgs(TypedDict):
     """``kept``: ARNs of what is backed up: the primary, and buckets that keep versions. ``days``: how long a point is
     kept. ``key``: ARN of what encrypts the vault. ``topic``: ARN, told of what failed. ``boundary``: ARN of the policy
@@ -96,7 +103,11 @@ class AwsBackup(Backup):
         root = Output.format("arn:{0}:iam::{1}:root", self._partition.partition, self._account)
         through = {
             "StringEquals": {
-                "kms:ViaService": Output.format("backup.{0}.{1}", region, self._partition.dns_suffix),
+                # RDS copies its snapshots itself, by the role that AWS Backup brings
+                "kms:ViaService": [
+                    Output.format("{0}.{1}.{2}", service, region, self._partition.dns_suffix)
+                    for service in ("backup", "rds")
+                ],
                 "kms:CallerAccount": self._account,
             }
         }
@@ -152,9 +163,11 @@ class AwsBackup(Backup):
         return role.arn
 
     def _create_alarm(self, vault: aws.backup.Vault) -> None:
-        failed = f"A backup of {self._args['stack']} failed"
-        watched = Watched(failed, "AWS/Backup", "NumberOfBackupJobsFailed", "Sum", 0, {"BackupVaultName": vault.name})
-        create_alarm(self, f"{self._name}-failed", watched, self._args["topic"])
+        whose = {"BackupVaultName": vault.name}
+        for role, what, metric in _FAILURES:
+            told = f"{what} of {self._args['stack']} failed"
+            watched = Watched(told, "AWS/Backup", metric, "Sum", 0, whose)
+            create_alarm(self, f"{self._name}-{role}", watched, self._args["topic"])
 
 
 def _checked(args: AwsBackupArgs) -> AwsBackupArgs:

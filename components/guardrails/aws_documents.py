@@ -31,7 +31,7 @@ what has regions after all (KMS, ACM, WAF, which that example exempts for CloudF
 PURPOSES: Mapping[Purpose, tuple[str, ...]] = {
     Purpose.KEYS: ("cloudhsm:*", "kms:*"),
     Purpose.LOGS: ("cloudtrail:*", "logs:*"),
-    Purpose.BACKUP: ("backup:*", "dlm:*"),
+    Purpose.BACKUP: ("backup:*", "dlm:*", "rds:CopyDBSnapshot"),
     Purpose.PROCESS: ("bedrock:*",),
 }
 """What serves one purpose alone, and so may be where that one is allowed; every other service both keeps and works."""

@@ -221,7 +221,9 @@ class AwsPostgres(Postgres):
         return group
 
     def _create_parameters(self, role: str, more: dict[str, int]) -> aws.rds.ParameterGroup:
-        parameters = {"rds.force_ssl": 1, **more}
+        # Statements and error details hold values, and values may be personal data.
+        silent = {"log_min_error_statement": "panic", "log_error_verbosity": "terse"}
+        parameters = {"rds.force_ssl": 1, **silent, **more}
         return aws.rds.ParameterGroup(
             f"{self._name}-{role}-parameters",
             family=f"postgres{self._engine.partition('.')[0]}",

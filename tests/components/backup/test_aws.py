@@ -40,7 +40,8 @@ CELL_BACKUP: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
     ("aws:backup/selection:Selection", "-selection", {"resources": ..., "iamRoleArn": ..., "planId": ...}),
-    ("aws:cloudwatch/metricAlarm:MetricAlarm", "-failed", {"alarmActions": ...}),
+    ("aws:cloudwatch/metricAlarm:MetricAlarm", "backup-failed", {"alarmActions": ...}),
+    ("aws:cloudwatch/metricAlarm:MetricAlarm", "-copy-failed", {"metricName": "NumberOfCopyJobsFailed"}),
 ]
 
 

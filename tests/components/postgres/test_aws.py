@@ -207,9 +207,11 @@ def test_every_session_is_encrypted_and_an_agents_reads_are_bounded() -> None:
     set_to = {role: {each["name"]: each["value"] for each in group["parameters"]} for role, group in groups.items()}
 
     assert {group["family"] for group in groups.values()} == {"postgres18"}
-    assert set_to["primary"] == {"rds.force_ssl": "1"}
+    silent = {"log_min_error_statement": "panic", "log_error_verbosity": "terse"}
+    assert set_to["primary"] == {"rds.force_ssl": "1", **silent}
     assert set_to["replica"] == {
         "rds.force_ssl": "1",
+        **silent,
         "statement_timeout": "7000",
         "idle_in_transaction_session_timeout": "7000",
         "default_transaction_read_only": "1",
