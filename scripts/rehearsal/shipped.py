@@ -74,7 +74,7 @@ def standing(spec: FabricSpec) -> tuple[Mapping[str, Any], ...]:
 def grown(fabric: Mapping[str, Any]) -> dict[str, Any]:
     """What the stack file says of the fabric, one size larger (from the largest: smaller), with one more of the
     gateway's replicas and of the nodes with GPUs where it counts them."""
-    found = json.loads(json.dumps(fabric))
+    found = json.loads(json.dumps(fabric, default=str))
     found["size"] = _GROWN[found.get("size", "small")]
     for section, key in ((found.get("gateway"), "replicas"), ((found.get("cluster") or {}).get("gpu"), "nodes")):
         if section and key in section:
