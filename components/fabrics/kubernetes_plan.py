@@ -119,9 +119,7 @@ def _wanting_of_databases(spec: FabricSpec) -> Iterator[str]:
 
 def _wanting_of_weights(spec: FabricSpec) -> Iterator[str]:
     staged = spec.hosted.hosted.staged if spec.hosted and spec.hosted.hosted else None
-    if spec.hosted and not staged:
-        yield "models: hosted: a cluster serves staged weights: expected staged, as `loomstead models stage` prints it"
-    elif staged and not staged.store:
+    if staged and not staged.store:
         yield "models: hosted.staged.store: expected url, bucket and countries of where the weights lie"
     elif staged and staged.store and "/" in staged.store.bucket.removeprefix("s3://"):
         yield (

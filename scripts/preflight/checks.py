@@ -28,8 +28,11 @@ APIS = {
     "postgresql.cnpg.io": "CloudNativePG, which runs the databases",
     "cert-manager.io": "cert-manager, which makes certificates",
     "gateway.networking.k8s.io": "Gateway API, by which callers come in",
+    "metrics.k8s.io": "a metrics server, by which gateways become more",
 }
 GPU_APIS = {"keda.sh": "KEDA, which starts and stops the model server"}
+BACKUP_APIS = {"barmancloud.cnpg.io": "CloudNativePG's plugin for Barman, which keeps backups"}
+CILIUM_APIS = {"cilium.io": "Cilium, which knows hosts by their names"}
 STALE = timedelta(days=7)
 _PLACEHOLDERS = re.compile(r"sha256:0{64}|\b(111122223333|123456789012)\b|0{8}-0{4}-|\.example\b")
 """Account numbers that AWS keeps for documentation, names that RFC 2606 keeps, digests of nothing."""
@@ -320,9 +323,20 @@ def _tools(facts: Facts) -> Iterator[Result]:
             yield _passed(f"tools/{tool}", version, "new enough")
 
 
+def apis(spec: FabricSpec) -> dict[str, str]:
+    """The groups of operators that the fabric's objects are of, and what each is."""
+    if spec.extent is not Extent.FABRIC:
+        return {}
+    return {
+        **APIS,
+        **(GPU_APIS if spec.hosted else {}),
+        **(BACKUP_APIS if spec.backup.store else {}),
+        **(CILIUM_APIS if spec.cluster.cilium else {}),
+    }
+
+
 def _cluster(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
-    wanted = {**APIS, **(GPU_APIS if spec.hosted else {})} if spec.extent is Extent.FABRIC else {}
-    for group, what in wanted.items():
+    for group, what in apis(spec).items():
         if facts.apis is None:
             yield _unknown("cluster/apis", group)
         elif group not in facts.apis:

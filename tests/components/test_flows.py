@@ -11,6 +11,7 @@ from regions.residency import DataClass, Purpose
 
 CATALOGUE = load_catalogue()
 AZURE = 'provider: azure, model: gpt-4.1, region: swedencentral, url: "https://desk.openai.azure.com/openai/v1"'
+ON_PREMISES = {"platform": "kubernetes", "region": "onprem"}
 TEXT = """
 config:
   loomstead:fabric:
@@ -64,6 +65,21 @@ def test_what_names_a_region_is_there(tmp_path: Path) -> None:
     assert by["backup.region", "backup"].countries == ("FR",)
     assert by["logs.region", "logs"].countries == ("CH",)
     assert {purpose for key, purpose in by if key == "region"} == {"rest", "process"}
+
+
+STORE = 'backup: {{store: {{url: "https://{host}", bucket: "s3://desk/onprem", countries: {countries}}}}}'
+
+
+def test_a_store_of_ones_own_has_the_backups_where_it_says_and_nowhere_else(tmp_path: Path) -> None:
+    by = found(tmp_path, "country: AT", STORE.format(host="s3.corp.example", countries="[AT, CH]"), **ON_PREMISES)
+    store = by["backup.store", "backup"]
+    assert (store.countries, store.subject) == (("AT", "CH"), "backups")
+    assert [key for key, purpose in by if purpose == "backup"] == ["backup.store"]
+
+
+def test_a_store_at_a_host_that_the_catalogue_knows_is_in_that_hosts_countries_too(tmp_path: Path) -> None:
+    by = found(tmp_path, "country: AT", STORE.format(host="api.openai.com", countries="[AT]"), **ON_PREMISES)
+    assert {"AT", "US"} <= {*by["backup.store", "backup"].countries}
 
 
 def test_geo_redundant_copies_are_in_the_pair(tmp_path: Path) -> None:

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 import yaml
 
+from components.loading import load_spec
 from components.naming import REPOSITORY
 from components.review import review_read
-from components.spec import CONFIG_KEY, FabricSpec
+from components.spec import CONFIG_KEY, Backup, FabricSpec
 from regions.catalogue import load_catalogue
-from scripts.preflight.checks import Asked, Grade, Result, backend_countries, preflight
+from scripts.preflight.checks import Asked, Grade, Result, apis, backend_countries, preflight
 from scripts.preflight.facts import Facts, FactsError, read
 from scripts.preflight.wanted import actions, names, quotas, vcpus
 
 FACTS = REPOSITORY / "tests" / "fixtures" / "facts"
 TODAY = date(2026, 11, 23)
 CATALOGUE = load_catalogue()
+ON_PREMISES = load_spec(REPOSITORY / "stacks" / "Pulumi.kubernetes-onprem.yaml")
 OWN = {
     "111122223333.dkr": "480922017431.dkr",
     '"111122223333"': '"480922017431"',
@@ -116,6 +118,20 @@ def test_what_would_fail_on_a_cluster_fails_here(other: Mapping[str, Any], code:
     results = preflight(stack("kubernetes-onprem"), known("kubernetes", **other))
 
     assert code in graded(results, Grade.FAIL)
+
+
+@pytest.mark.parametrize("group", apis(ON_PREMISES))
+def test_each_operator_that_a_cluster_lacks_is_named(group: str) -> None:
+    served = [each for each in known("kubernetes").apis or () if each != group]
+    results = preflight(stack("kubernetes-onprem"), known("kubernetes", apis=served))
+    assert [each.subject for each in results if (each.code, each.grade) == ("cluster/apis", Grade.FAIL)] == [group]
+
+
+def test_a_cluster_without_a_store_a_model_or_cilium_needs_no_operators_of_theirs() -> None:
+    spec = ON_PREMISES
+    cluster = spec.cluster.model_copy(update={"cilium": False})
+    less = spec.model_copy(update={"cluster": cluster, "backup": Backup(), "models": {}})
+    assert apis(spec).keys() - apis(less).keys() == {"keda.sh", "barmancloud.cnpg.io", "cilium.io"}
 
 
 @pytest.mark.parametrize(
