@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from components.aws.hosts import SUFFIXES, registry
 from components.infrastructure import Extent, Size
 from components.review import StackReview, line, review_read
 from components.spec import CONFIG_KEY, Platform
@@ -132,7 +133,9 @@ def _ground(wish: Wish, partition: str) -> dict[str, Any]:
 
 def _gateway(wish: Wish, partition: str) -> dict[str, Any]:
     certificate = _CERTIFICATES.get(wish.platform, "corp-ca").format(region=wish.region, partition=partition)
-    image = f"registry.corp.example/loomstead@sha256:{'0' * 64}"
+    own = wish.platform is Platform.AWS and partition in SUFFIXES
+    images = registry(_ACCOUNTS[wish.platform], wish.region, partition) if own else "registry.corp.example"
+    image = f"{images}/loomstead@sha256:{'0' * 64}"
     return {"image": image, "host": "agents.corp.example", "certificate": certificate}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from components.aws.hosts import check_registry
 from components.aws.logs import checked_days
 from components.budget.aws import check_partition
 from components.cluster.aws_plan import GPUS, gpu_machine, system_nodes
@@ -150,6 +151,7 @@ def _check_cluster(found: Planned) -> None:
     if found.spec.triggers.mail:
         check_mail(found.region)
     if gateway:
+        check_registry(gateway.image, found.region, found.partition)
         check_entry(found.region, gateway.certificate, found.callers)
     system_nodes(found.spec.size, cluster.machine, cluster.nodes)
     if gpu := cluster.gpu:

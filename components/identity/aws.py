@@ -18,19 +18,18 @@ import pulumi_aws as aws
 from pulumi import Input, Output
 
 from components.aws.documents import Statement, document
+from components.aws.hosts import SUFFIXES
 from components.aws.pods import PodRoleArgs, create_pod_role
 from components.identity.aws_pods import PROVISION, PodPolicies, pods_of
 from components.identity.contract import Identity
 from components.infrastructure import Refused
-from components.naming import operator_subject, worker_subject
+from components.naming import operator_subject
 
 DOCUMENTS: Final = (".well-known/openid-configuration", "jwks.json")
 """As ``runtime.identity.documents`` has them."""
 AUDIENCE: Final = "sts.amazonaws.com"
 """What STS asks for in every partition."""
 SESSION_SECONDS: Final = 3600
-_SUFFIXES: Mapping[str, str] = {"aws": "amazonaws.com", "aws-us-gov": "amazonaws.com", "aws-eusc": "amazonaws.eu"}
-"""Partition → what its hosts end with (residency-facts.md §4)."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
@@ -60,9 +59,9 @@ class AwsIdentityArgs(TypedDict):
 
 def issuer_url(stack: str, region: str, account: str, partition: str) -> str:
     """``iss`` of every token of a stack on AWS; raises ``Refused`` where no bucket can be called so."""
-    if partition not in _SUFFIXES:
-        raise Refused(f"identity: partition {partition}: its hosts are not known; known: {', '.join(_SUFFIXES)}")
-    return f"https://{_bucket(stack, account)}.s3.{region}.{_SUFFIXES[partition]}"
+    if partition not in SUFFIXES:
+        raise Refused(f"identity: partition {partition}: its hosts are not known; known: {', '.join(SUFFIXES)}")
+    return f"https://{_bucket(stack, account)}.s3.{region}.{SUFFIXES[partition]}"
 
 
 def _bucket(stack: str, account: str) -> str:
@@ -73,7 +72,7 @@ def _bucket(stack: str, account: str) -> str:
 
 
 class AwsIdentity(Identity):
-    """``issuer``: see ``issuer_url``. ``clients``: by their keys; on a cluster those of ``KubernetesIdentity`` count.
+    """``issuer``: see ``issuer_url``. ``clients``: the operator; on a cluster those of ``KubernetesIdentity`` count.
 
     ``documents``: ``s3://`` URL under which the two are put. ``roles``: ARN by scope class. ``pod_roles``: ARN by
     ServiceAccount.
@@ -95,7 +94,7 @@ class AwsIdentity(Identity):
         self.documents = Output.format("s3://{0}", bucket.bucket)
         self.roles = Output.all(**{each: self._create_role(each, provider).arn for each in args["scope_classes"]})
         self.pod_roles = Output.all(**self._create_pods(bucket))
-        self.clients = Output.from_input(args["public"]).apply(lambda public: _clients(args["stack"], public))
+        self.clients = Output.from_input(args["public"]).apply(_clients)
         told = ("issuer", "clients", "documents", "roles", "pod_roles")
         self.register_outputs({key: getattr(self, key) for key in told})
 
@@ -242,6 +241,6 @@ def _published(bucket: Output[str]) -> list[Statement]:
     ]
 
 
-def _clients(stack: str, public: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    known = (("worker", "workload", worker_subject(stack)), ("operator", "person", operator_subject()))
-    return [{"id": name, "subject": subject, "kind": kind, "jwk": public[name]} for name, kind, subject in known]
+def _clients(public: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The person; workloads are known by the tokens of their cluster."""
+    return [{"id": "operator", "subject": operator_subject(), "kind": "person", "jwk": public["operator"]}]

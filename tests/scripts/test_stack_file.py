@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.aws.hosts import check_registry
 from components.infrastructure import Size
 from components.review import review
 from components.spec import Platform
@@ -106,3 +107,10 @@ def test_no_model_that_answers_anywhere_is_chosen() -> None:
 
     assert "provider: bedrock" in text
     assert "global." not in text
+
+
+@pytest.mark.parametrize(("region", "regime"), [("us-east-1", "us-hipaa"), ("eusc-de-east-1", "eu-strict")])
+def test_a_first_image_is_where_nodes_on_aws_can_fetch_it(region: str, regime: str) -> None:
+    gateway = yaml.safe_load(drafted(wish(Platform.AWS, region, regime))[0])["config"]["loomstead:fabric"]["gateway"]
+
+    check_registry(gateway["image"], region, CATALOGUE.regions[region].partition)
