@@ -11,7 +11,9 @@ from typing import Any
 import yaml
 
 from components.loading import load_spec
+from components.infrastructure import Refused
 from components.naming import REPOSITORY
+from components.postgres.aws_authority import authority
 from components.spec import CONFIG_KEY, FabricSpec, Platform
 from scripts.rehearsal.answers import DRAWN, MARK
 from scripts.rehearsal.cloud import Control
@@ -48,6 +50,7 @@ def plan_of(stack: str, kubernetes: Kubernetes | None) -> Generator[Plan]:
     config = yaml.safe_load(_file(stack).read_text())["config"]
     killed, breaks = _MOMENTS[spec.platform]
     with TemporaryDirectory(prefix="loomstead-kubeconfig-") as folder:
+        bring(config[CONFIG_KEY], spec, Path(folder))
         yield Plan(
             project=REPOSITORY,
             stack=stack,
@@ -80,6 +83,18 @@ def grown(fabric: Mapping[str, Any]) -> dict[str, Any]:
         if section and key in section:
             section[key] += 1
     return found
+
+
+def bring(fabric: dict[str, Any], spec: FabricSpec, folder: Path) -> None:
+    """What the stack file leaves to whoever deploys: the authority of a database where it is not known here."""
+    if spec.platform is not Platform.AWS:
+        return
+    try:
+        authority(spec.region, spec.postgres.authority)
+    except Refused:
+        file = folder / "authority.pem"
+        file.write_text(f"-----BEGIN CERTIFICATE-----\n{MARK}\n-----END CERTIFICATE-----\n")
+        fabric.setdefault("postgres", {})["authority"] = str(file)
 
 
 def _file(stack: str) -> Path:
