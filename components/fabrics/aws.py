@@ -22,6 +22,7 @@ from components.identity.aws import AwsIdentity
 from components.infrastructure import Gateway
 from components.keys.aws import AwsKeys
 from components.models.aws import AwsModels
+from components.naming import stack_home
 from components.network.aws import AwsNetwork
 from components.network.aws_plan import INTERFACES
 from components.observability.aws import AwsObservability
@@ -88,6 +89,8 @@ class AwsFabric(Fabric):
             {
                 "stack": self._found.stack,
                 "region": self._found.region,
+                "account": self._found.account,
+                "home": str(stack_home(self._found.stack)),
                 **chosen(encryption=self._spec.keys.encryption),
             },
             self._child,

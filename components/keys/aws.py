@@ -1,4 +1,5 @@
-"""Keys on AWS: what signs and encrypts stays in KMS, what must be read lies in Secrets Manager, all in one region.
+"""Keys on AWS: what signs the Manifest and encrypts stays in KMS, what must be read lies in Secrets Manager, all in one
+region. The operator signs in with a file in the stack's home, on the machine of whoever raises it.
 
 Pulumi makes the secrets without a value: nothing secret passes through it, so none is in its state. Their names begin
 with ``secrets``; whoever fills them in does so in the account.
@@ -13,10 +14,13 @@ import pulumi_aws as aws
 from pulumi import Output
 
 from components.aws.key_policy import ADMINISTRATION, USE
+from components.infrastructure import Refused
 from components.keys.contract import Keys
 from components.keys.jwk import jwk
+from components.keys.local import SecretFiles
 
-SIGNERS = ("manifest", "issuer", "worker", "operator")
+MANIFEST = "manifest"
+FILES = ("operator",)
 SECRETS = ("ledger", "subjects", "webhook")
 SERVICES = (
     *("rds", "secretsmanager", "s3", "sqs", "sns", "ec2", "eks", "elasticache", "kafka", "states", "network-firewall"),
@@ -33,10 +37,15 @@ _RECOVERY_DAYS = 30
 
 
 class AwsKeysArgs(TypedDict):
-    """``encryption``: ARN of an own key that encrypts instead of one made here; it has to let the same services in."""
+    """``home``: folder of the stack's state on the deployer's machine. ``account``: 12 digits.
+
+    ``encryption``: ARN of an own key that encrypts instead of one made here; it has to let the same services in.
+    """
 
     stack: str
     region: str
+    account: str
+    home: str
     encryption: NotRequired[str]
 
 
@@ -48,16 +57,18 @@ class AwsKeys(Keys):
     def __init__(self, name: str, args: AwsKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
         self._name, self._args = name, args
+        check_encryption(args.get("encryption"), args["region"], args["account"])
         self._child = pulumi.ResourceOptions(parent=self)
         self._data = pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
         self._asked = pulumi.InvokeOutputOptions(parent=self)
         self._read_account()
         self.encryption = self._create_encryption()
         self._create_secrets()
-        signers = {role: self._create_signer(role) for role in SIGNERS}
+        signer = self._create_signer()
+        files = SecretFiles(f"{name}-files", {"home": args["home"], "signers": [*FILES]}, self._child)
         self.secrets = Output.from_input(f"loomstead/{args['stack']}/")
-        self.public = Output.all(**{role: self._public(key) for role, key in signers.items()})
-        self.manifest_key = signers["manifest"].arn
+        self.public = Output.all(self._public(signer), files.public).apply(lambda told: {MANIFEST: told[0], **told[1]})
+        self.manifest_key = signer.arn
         self.generation = Output.from_input(1)  # a deleted secret can be restored, so none is made anew
         self.register_outputs(
             {
@@ -77,7 +88,7 @@ class AwsKeys(Keys):
 
     def _create_encryption(self) -> Output[str]:
         if own := self._args.get("encryption"):
-            return Output.from_input(_checked(own, self._args["region"]))
+            return Output.from_input(own)
         key = aws.kms.Key(
             f"{self._name}-encryption",
             description=f"What the stack {self._args['stack']} stores",
@@ -148,11 +159,11 @@ class AwsKeys(Keys):
     def _principal(self, service: str) -> Output[str]:
         return aws.get_service_principal_output(service_name=service, opts=self._asked).name
 
-    def _create_signer(self, role: str) -> aws.kms.Key:
+    def _create_signer(self) -> aws.kms.Key:
         signing = {"StringEquals": {"kms:CallerAccount": self._account, "kms:SigningAlgorithm": "ECDSA_SHA_256"}}
         key = aws.kms.Key(
-            f"{self._name}-{role}",
-            description=f"What {role} of the stack {self._args['stack']} signs with",
+            f"{self._name}-{MANIFEST}",
+            description=f"What the Manifest of the stack {self._args['stack']} is signed with",
             key_usage="SIGN_VERIFY",
             customer_master_key_spec="ECC_NIST_P256",
             multi_region=False,
@@ -165,7 +176,7 @@ class AwsKeys(Keys):
             ),
             opts=self._data,
         )
-        self._alias(role, key)
+        self._alias(MANIFEST, key)
         return key
 
     def _create_secrets(self) -> None:
@@ -190,10 +201,13 @@ class AwsKeys(Keys):
         return aws.kms.get_public_key_output(key_id=key.key_id, opts=self._asked).public_key_pem.apply(jwk)
 
 
-def _checked(arn: str, region: str) -> str:
-    if not re.fullmatch(rf"arn:aws[a-z-]*:kms:{re.escape(region)}:\d{{12}}:key/[\w-]+", arn):
-        raise pulumi.RunError(f"keys: {arn!r} is no KMS key in {region}; name one by its ARN, or leave it out")
-    return arn
+def check_encryption(own: str | None, region: str, account: str) -> None:
+    """Raises ``Refused`` for an own key that is none, or lies elsewhere."""
+    if own and not re.fullmatch(rf"arn:aws[a-z-]*:kms:{re.escape(region)}:{account}:key/[\w-]+", own):
+        raise Refused(
+            f"keys.encryption: {own!r} is no KMS key in {region} and account {account}; "
+            "name one by its ARN, or leave it out"
+        )
 
 
 def _policy(*statements: dict[str, Any]) -> dict[str, Any]:

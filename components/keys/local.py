@@ -21,7 +21,9 @@ from components.local.provider import LocalProvider
 SIGNERS = ("manifest", "issuer", "worker", "operator")
 SYMMETRIC = ("ledger", "subjects", "webhook")
 ROLES = ("postgres", "gateway_owner", "gateway", "auditor", "core_writer", "agent_reader", "replicator")
+MANIFEST = "manifest"
 MANIFEST_KEY = "manifest.public.jwk"
+"""Of a signer that is no file here, `loomstead manifest` keeps it (scripts/cli/manifest.py)."""
 
 
 def _jwk() -> str:
@@ -73,14 +75,14 @@ class SecretFilesProvider(LocalProvider):
     """Files that are there are kept; missing ones are made."""
 
     def healthy(self, wanted: dict[str, Any], seen: dict[str, Any]) -> bool:
-        return present(_folder(wanted)) == sorted([*_makers(wanted), MANIFEST_KEY])
+        return set(_names(wanted)) <= set(present(_folder(wanted)))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         make(_folder(props), _makers(props))
         return CreateResult(f"{Path(props['home']).name}/secrets", _outputs(props, generation=1))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        return ReadResult(id_, {**props, "files": present(_folder(props))})
+        return ReadResult(id_, {**props, "files": _seen(props)})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         fresh = make(_folder(_news), _makers(_news))
@@ -115,7 +117,8 @@ def make(folder: Path, makers: Mapping[str, Callable[[], str]] = MAKERS) -> bool
         _write(folder / name, makers[name]())
     for name in makers:
         (folder / name).chmod(0o600)
-    _write(folder / MANIFEST_KEY, json.dumps(_public(folder, "manifest")))
+    if f"{MANIFEST}.jwk" in makers:
+        _write(folder / MANIFEST_KEY, json.dumps(_public(folder, MANIFEST)))
     return bool(missing)
 
 
@@ -127,12 +130,22 @@ def _outputs(props: dict[str, Any], generation: int) -> dict[str, Any]:
         "public": {name: _public(folder, name) for name in _signers(props)},
         "manifest_key": str(folder / MANIFEST_KEY),
         "generation": generation,
-        "files": present(folder),
+        "files": _seen(props),
     }
 
 
 def _makers(props: dict[str, Any]) -> Mapping[str, Callable[[], str]]:
     return {f"{name}.jwk": _jwk for name in _signers(props)} if props.get("signers") else MAKERS
+
+
+def _names(props: dict[str, Any]) -> list[str]:
+    """Of the files that have to be there; what else lies beside them is others' affair."""
+    makers = _makers(props)
+    return [*makers, *([MANIFEST_KEY] if f"{MANIFEST}.jwk" in makers else [])]
+
+
+def _seen(props: dict[str, Any]) -> list[str]:
+    return [name for name in present(_folder(props)) if name in _names(props)]
 
 
 def _signers(props: dict[str, Any]) -> Iterable[str]:

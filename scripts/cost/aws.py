@@ -12,7 +12,7 @@ from components.spec import FabricSpec
 from regions.catalogue import Catalogue
 from scripts.cost.use import GPU_HOURS, HOURS, LOGS_GB, TASKS, TRAFFIC_GB, Use, always, grown, tokens
 
-KEYS = ("encryption", "manifest", "issuer", "worker", "operator")
+KEYS = ("encryption", "manifest")
 """Of KMS, as components/keys/aws.py makes them."""
 SECRETS = ("ledger", "subjects", "webhook")
 NODE_GIB, GPU_NODE_GIB = 50, 200

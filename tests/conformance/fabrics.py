@@ -17,7 +17,6 @@ import pytest
 
 from components.fabric import Incomplete, build, check
 from components.infrastructure import Refused
-from components.keys.aws import SIGNERS
 from components.loading import load_spec
 from components.naming import REPOSITORY
 from components.parity import NotSupported
@@ -33,7 +32,7 @@ from tests.fixtures.recording import Graph, Recorded, record
 from tests.fixtures.resources import ON
 
 MADE_HERE = {
-    "public": {role: {"kid": role} for role in SIGNERS},
+    "public": {role: {"kid": role} for role in ("manifest", "operator")},
     "generation": 1,
     "secrets": "secrets",
     "manifest_key": "manifest",

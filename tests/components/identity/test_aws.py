@@ -75,7 +75,7 @@ def identity(region: str = REGION, on_a_cluster: bool = True, preview: bool = Fa
             "account": ACCOUNT,
             "partition": partition,
             "boundary": f"arn:{partition}:iam::{ACCOUNT}:policy/s-boundary",
-            "public": {"worker": JWK, "operator": JWK},
+            "public": {"manifest": JWK, "operator": JWK},
             "scope_classes": {"orders-rw": [ORDERS], "files-read": []},
         }
         if on_a_cluster:
@@ -144,7 +144,7 @@ def test_outputs_are_the_contracts(made: Graph) -> None:
     assert told["documents"] == f"s3://{ISSUER}"
     assert set(told["roles"]) == {"orders-rw", "files-read"}
     assert set(told["pod_roles"]) == {"gateway", "worker", "provision", "tools", "collector"}
-    assert [Client(**client).id for client in told["clients"]] == ["worker", "operator"]
+    assert [Client(**client).id for client in told["clients"]] == ["operator"]
 
 
 @pytest.mark.parametrize(

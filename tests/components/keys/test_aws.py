@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -9,7 +10,9 @@ import pulumi_aws as aws
 import pytest
 from joserfc.jwk import ECKey
 
-from components.keys.aws import SECRETS, SENDERS, SERVICES, SIGNERS, AwsKeys, AwsKeysArgs, jwk
+from components.infrastructure import Refused
+from components.keys.aws import FILES, SECRETS, SENDERS, SERVICES, AwsKeys, AwsKeysArgs, jwk
+from components.keys.local import SecretFilesProvider
 from tests.fixtures.iam import Request, granted
 from tests.fixtures.recording import AWS_ACCOUNT, Graph, aws_calls, conforms, record, reviewed
 from tests.fixtures.workloads import unmet
@@ -18,20 +21,19 @@ HOMES = (("eu-central-1", "eu-gdpr"), ("eusc-de-east-1", "eu-gdpr"), ("us-east-1
 SIGNER = ECKey.generate_key("P-256")
 PEM = SIGNER.as_pem(private=False).decode()
 KEY, SECRET = "aws:kms/key:Key", "aws:secretsmanager/secret:Secret"
+SECRET_FILES = "pulumi-python:dynamic/local:SecretFiles"
+HOME = "/home/of/the stack"
+OPERATOR = {"kty": "EC", "crv": "P-256", "x": "x", "y": "y", "kid": "operator"}
+SIGNS: dict[str, Any] = {"multiRegion": False, "keyUsage": "SIGN_VERIFY", "customerMasterKeySpec": "ECC_NIST_P256"}
 CLAIMS: Mapping[str, Mapping[str, Any]] = {
     "keys-encryption": {"multiRegion": False, "enableKeyRotation": True, "rotationPeriodInDays": 365},
-    **{
-        f"keys-{role}": {"multiRegion": False, "keyUsage": "SIGN_VERIFY", "customerMasterKeySpec": "ECC_NIST_P256"}
-        for role in SIGNERS
-    },
+    "keys-manifest": SIGNS,
     **{f"keys-{secret}": {"name": f"loomstead/s/{secret}", "recoveryWindowInDays": 30} for secret in SECRETS},
 }
 CELL_KEYS: list[tuple[str, str, dict[str, Any]]] = [
     (KEY, "-encryption", {"multiRegion": False, "enableKeyRotation": True, "policy": ...}),
-    *(
-        (KEY, f"-{role}", {"multiRegion": False, "keyUsage": "SIGN_VERIFY", "customerMasterKeySpec": "ECC_NIST_P256"})
-        for role in SIGNERS
-    ),
+    (KEY, "-manifest", SIGNS),
+    (SECRET_FILES, "-files", {"signers": ["operator"], "home": ...}),
     *((SECRET, f"-{secret}", {"kmsKeyId": ..., "recoveryWindowInDays": 30}) for secret in SECRETS),
 ]
 
@@ -39,11 +41,15 @@ CELL_KEYS: list[tuple[str, str, dict[str, Any]]] = [
 def keys(region: str = "eu-central-1", preview: bool = False, **more: str) -> Graph:
     def program() -> None:
         provider = aws.Provider("aws", region=region)
-        args: AwsKeysArgs = {"stack": "s", "region": region}
+        args: AwsKeysArgs = {"stack": "s", "region": region, "account": AWS_ACCOUNT, "home": HOME}
         AwsKeys("keys", {**args, **more}, pulumi.ResourceOptions(providers=[provider]))
 
     calls = {**aws_calls(region), "aws:kms/getPublicKey:getPublicKey": {"id": "k", "publicKeyPem": PEM}}
-    return record(program, calls=calls, preview=preview)
+    return record(program, answers=made_here, calls=calls, preview=preview)
+
+
+def made_here(type_: str, _name: str, _inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"public": {"operator": OPERATOR}} if type_ == SECRET_FILES else {}
 
 
 def policy(graph: Graph, name: str) -> dict[str, dict[str, Any]]:
@@ -53,7 +59,9 @@ def policy(graph: Graph, name: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("preview", [False, True])
 def test_parents_providers_and_names_are_as_decided(preview: bool) -> None:
-    conforms(keys(preview=preview), "loomstead:keys:Keys")
+    graph = keys(preview=preview)
+    of_aws = tuple(each for each in graph.resources if each.type != SECRET_FILES)
+    conforms(Graph(of_aws, graph.outputs), "loomstead:keys:Keys")
 
 
 @pytest.mark.parametrize(("name", "claimed"), CLAIMS.items())
@@ -71,7 +79,9 @@ def test_it_is_what_its_cell_claims() -> None:
 
 @pytest.mark.parametrize(("region", "regime"), HOMES)
 def test_no_rule_has_anything_against_it(region: str, regime: str) -> None:
-    assert reviewed(keys(region), regime, region) == []
+    graph = keys(region)
+    of_aws = tuple(each for each in graph.resources if each.type != SECRET_FILES)
+    assert reviewed(Graph(of_aws, graph.outputs), regime, region) == []
 
 
 @pytest.mark.parametrize(("region", "regime"), HOMES)
@@ -86,7 +96,7 @@ def test_every_arn_and_service_is_of_the_regions_partition(region: str, regime: 
     ]
 
 
-@pytest.mark.parametrize("name", ["keys-encryption", *(f"keys-{role}" for role in SIGNERS)])
+@pytest.mark.parametrize("name", ["keys-encryption", "keys-manifest"])
 def test_who_administers_a_key_neither_reads_nor_signs_with_it(name: str) -> None:
     actions = policy(keys(), name)["Administration"]["Action"]
 
@@ -119,12 +129,19 @@ def test_an_own_key_is_taken_instead_of_one_made_here() -> None:
     graph = keys(encryption=own)
 
     assert {found.properties["kmsKeyId"] for found in graph.of(SECRET)} == {own}
-    assert {found.name for found in graph.of(KEY)} == {f"keys-{role}" for role in SIGNERS}
+    assert {found.name for found in graph.of(KEY)} == {"keys-manifest"}
 
 
-@pytest.mark.parametrize("own", ["alias/mine", "arn:aws:kms:us-east-1:123456789012:key/1234abcd"])
-def test_an_own_key_of_another_region_is_refused(own: str) -> None:
-    with pytest.raises(pulumi.RunError, match="is no KMS key in eu-central-1"):
+@pytest.mark.parametrize(
+    "own",
+    [
+        "alias/mine",
+        "arn:aws:kms:us-east-1:123456789012:key/1234abcd",
+        "arn:aws:kms:eu-central-1:999988887777:key/1234abcd",
+    ],
+)
+def test_an_own_key_elsewhere_is_refused(own: str) -> None:
+    with pytest.raises(Refused, match=r"keys\.encryption: .* is no KMS key in eu-central-1 and account 123456789012"):
         keys(encryption=own)
 
 
@@ -133,8 +150,26 @@ def test_outputs_are_the_contracts() -> None:
     told = graph.outputs[graph.component("loomstead:keys:Keys").urn]
 
     assert told["secrets"] == "loomstead/s/"
-    assert told["public"] == {role: jwk(PEM) for role in SIGNERS}
+    assert told["public"] == {"manifest": jwk(PEM), "operator": OPERATOR}
     assert told["manifest_key"] == graph.named("keys-manifest").state["arn"]
+
+
+def test_the_operators_key_is_a_file_beside_the_manifests_public_key_that_others_keep_there(tmp_path: Path) -> None:
+    provider = SecretFilesProvider()
+    inputs = {"home": str(tmp_path / "s"), "signers": [*FILES]}
+    outputs = provider.create(inputs).outs
+    assert outputs is not None
+    folder = tmp_path / "s" / "secrets"
+    kept = folder / "manifest.public.jwk"
+
+    assert [path.name for path in folder.iterdir()] == ["operator.jwk"]
+    assert outputs["public"].keys() == {"operator"}
+    kept.write_text("of KMS")
+    kept.chmod(0o600)
+    assert provider.read("id", outputs).outs == outputs
+    assert provider.diff("id", outputs, inputs).changes is False
+    assert provider.update("id", outputs, inputs).outs == outputs
+    assert kept.read_text() == "of KMS"
 
 
 def test_a_public_key_is_told_as_local_tells_it() -> None:

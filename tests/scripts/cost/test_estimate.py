@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from components.cluster.aws_nodes import GPU_GIB, SYSTEM_GIB
-from components.keys.aws import SECRETS, SIGNERS
+from components.keys.aws import MANIFEST, SECRETS
 from components.loading import load_spec
 from components.naming import REPOSITORY
 from components.parity import Capability
@@ -109,4 +109,4 @@ def test_what_the_estimate_counts_is_what_the_fabric_makes() -> None:
     """Numbers that stand in modules with Pulumi, which an estimate does not load."""
     assert (aws.NODE_GIB, aws.GPU_NODE_GIB) == (SYSTEM_GIB, GPU_GIB)
     assert aws.SECRETS == SECRETS
-    assert ("encryption", *SIGNERS) == aws.KEYS
+    assert ("encryption", MANIFEST) == aws.KEYS
