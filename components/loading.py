@@ -202,6 +202,11 @@ def _countries(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
         *((("logs", "sinks", name, "countries"), sink.countries or ()) for name, sink in spec.logs.sinks.items()),
         *((("telemetry", name, "countries"), found.countries or ()) for name, found in spec.telemetry.items()),
         *([(("backup", "store", "countries"), spec.backup.store.countries)] if spec.backup.store else []),
+        *(
+            ((*place, "hosted", "staged", "store", "countries"), found.hosted.staged.store.countries)
+            for place, found in spec.candidates()
+            if found.hosted and found.hosted.staged and found.hosted.staged.store
+        ),
     ]
     for place, countries in lists:
         for index, country in enumerate(countries):
