@@ -1,15 +1,19 @@
 """The gateway as a person's command line sees it: their identity token, their requests, refusals as plain sentences."""
 
 import json
+import os
 import secrets
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
 from standardwebhooks.webhooks import Webhook
 
+from components.spec import Platform
 from runtime.gateway.secrets import read_secret
 from runtime.identity import assertions
 from runtime.identity.keys import read_key
@@ -19,6 +23,14 @@ from scripts.cli.place import Place
 PERSON = "operator"
 TIMEOUT = 30.0
 TXN_LENGTH = 26
+GATEWAY_CA = "LOOMSTEAD_GATEWAY_CA"
+"""Names a PEM file: the authorities that alone answer for the gateway, where its certificate is of a private one."""
+_WHERE = {
+    f"{PERSON}.jwk": "Whoever raised the stack has it: it was made by `loomstead up`, in the same place; put it here",
+    "webhook.key": "The fabric keeps it, as the secret `webhook` (Secrets Manager), or in the Secret `secrets` of its "
+    "namespace: put its text here",
+}
+"""How a person comes by a secret of a stack that stands elsewhere."""
 
 
 class Api:
@@ -30,7 +42,9 @@ class Api:
     def __init__(self, place: Place, timeout: float | None = TIMEOUT) -> None:
         self.place = place
         self.manifest = place.manifest()
-        self._client = httpx.Client(base_url=self.manifest.endpoints.gateway, timeout=timeout, trust_env=False)
+        self._client = httpx.Client(
+            base_url=self.manifest.endpoints.gateway, verify=_trusted(), timeout=timeout, trust_env=False
+        )
         self._token = ""
 
     def __enter__(self) -> Self:
@@ -70,7 +84,7 @@ class Api:
             "content-type": "application/json",
             "webhook-id": name,
             "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": Webhook(read_secret(self.place.secrets / "webhook.key")).sign(name, at, body),
+            "webhook-signature": Webhook(read_secret(self._secret("webhook.key"))).sign(name, at, body),
         }
         answer = self._send("POST", ("triggers", agent, trigger), content=body, headers=headers)
         txn: str = answer.json()["txn"]
@@ -82,7 +96,7 @@ class Api:
 
     def _identity_token(self) -> str:
         endpoint = f"{self.manifest.endpoints.gateway}/oauth/token"
-        key = read_key(self.place.secrets / f"{PERSON}.jwk")
+        key = read_key(self._secret(f"{PERSON}.jwk"))
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": assertions.TYPE,
@@ -90,6 +104,12 @@ class Api:
         }
         token: str = self._send("POST", ("oauth", "token"), data=form).json()["access_token"]
         return token
+
+    def _secret(self, name: str) -> Path:
+        path = self.place.secrets / name
+        if self.manifest.platform == Platform.LOCAL or path.exists():
+            return path
+        raise CommandError(f"{path} is not there. {_WHERE[name]}, and its mode 0600.")
 
     def _send(self, method: str, path: tuple[str, ...], **request: Any) -> httpx.Response:
         url = "/" + "/".join(quote(part, safe="") for part in path)
@@ -104,6 +124,19 @@ class Api:
         if answer.is_success:
             return answer
         raise CommandError(_explain(method, url, answer))
+
+
+def _trusted() -> ssl.SSLContext | bool:
+    """By whom the gateway's certificate has to be signed; True: by a public authority."""
+    file = os.environ.get(GATEWAY_CA)
+    if not file:
+        return True
+    try:
+        return ssl.create_default_context(cafile=file)
+    except OSError as error:  # SSLError is one
+        raise CommandError(
+            f"{GATEWAY_CA}: {file} cannot be read as certificates: {error.strerror or error}. Give a PEM file."
+        ) from error
 
 
 def _explain(method: str, url: str, answer: httpx.Response) -> str:
