@@ -63,7 +63,7 @@ class AwsOrchestrator(Orchestrator):
         self._data = pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
         self._place = self._read_place()
         dead, queue = self._create_queues()
-        machine = self._create_machine(queue)
+        machine = self._create_machine(dead, queue)
         self.endpoint = Output.all(
             kind="step-functions", state_machine=machine.arn, queue=queue.url, ui=self._console(machine.arn)
         )
@@ -104,7 +104,7 @@ class AwsOrchestrator(Orchestrator):
         return dead, queue
 
     def _create_queue(self, role: str, more: Mapping[str, Any]) -> aws.sqs.Queue:
-        queue = aws.sqs.Queue(
+        return aws.sqs.Queue(
             f"{self._name}-{role}",
             name=f"{self._args['stack']}-{role}",
             message_retention_seconds=KEPT_SECONDS,
@@ -114,20 +114,23 @@ class AwsOrchestrator(Orchestrator):
             **more,
             opts=self._data,
         )
+
+    def _create_queue_policy(self, role: str, queue: aws.sqs.Queue, *more: Statement) -> None:
         aws.sqs.QueuePolicy(
             f"{self._name}-{role}-policy",
             queue_url=queue.url,
-            policy=document(*queue_statements(queue.arn, self._place["account"])),
+            policy=document(*queue_statements(queue.arn, self._place["account"]), *more),
             opts=self._child,
         )
-        return queue
 
-    def _create_machine(self, queue: aws.sqs.Queue) -> aws.sfn.StateMachine:
+    def _create_machine(self, dead: aws.sqs.Queue, queue: aws.sqs.Queue) -> aws.sfn.StateMachine:
         args, name = self._args, f"{self._args['stack']}-tasks"
         log = create_log_group(
             self, f"{self._name}-log", f"/aws/vendedlogs/states/{name}", args["key"], args["log_days"]
         )
         role, allowed = self._create_role(queue, self._arn("states", f"stateMachine:{name}"))
+        self._create_queue_policy("dead-letters", dead)
+        self._create_queue_policy("steps", queue, sender_statement(queue.arn, role.arn))
         return aws.sfn.StateMachine(
             f"{self._name}-machine",
             name=name,
@@ -251,6 +254,18 @@ def queue_statements(queue: Input[str], account: Input[str]) -> list[Statement]:
         {"Sid": "OnlyTls", **denied, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
         {"Sid": "OnlyOwn", **denied, "Condition": {"StringNotEquals": {"aws:PrincipalAccount": account}}},
     ]
+
+
+def sender_statement(queue: Input[str], role: Input[str]) -> Statement:
+    """Nobody but the state machine puts a step into its queue: a worker would do it, and keep the token in it."""
+    return {
+        "Sid": "OnlyStateMachine",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": role}},
+    }
 
 
 def _filled(known: Mapping[str, str]) -> str:

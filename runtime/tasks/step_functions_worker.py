@@ -59,7 +59,7 @@ class _Step:
 
     @property
     def is_wait(self) -> bool:
-        """A person answers it, so it has no heartbeat."""
+        """A person answers it, and no worker."""
         return isinstance(self.argument, Wait)
 
 
@@ -191,8 +191,11 @@ class StepWorker:
                 log.warning("no heartbeat: %s", code_of(error))
 
     async def _awaited(self, step: _Step) -> bool:
-        """Whether the state machine still waits for this answer; it hears that somebody is at it."""
-        return step.is_wait or await self._told(step, "send_task_heartbeat")
+        """Whether the state machine still waits for this answer; it hears that somebody is at it.
+
+        Of a wait too, which no heartbeat keeps alive: a token that nobody gave out is never written down.
+        """
+        return await self._told(step, "send_task_heartbeat")
 
     async def _answer(self, step: _Step, doing: asyncio.Task[Any]) -> None:
         try:

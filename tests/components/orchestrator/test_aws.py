@@ -175,6 +175,14 @@ def test_nobody_reaches_a_queue_without_tls_or_from_elsewhere(graph: Graph, queu
     assert {each["Resource"] for each in denied.values()} == {graph.named(f"orchestrator-{queue}").state["arn"]}
 
 
+def test_nobody_but_the_state_machine_puts_a_step_into_its_queue(graph: Graph) -> None:
+    sending = statements(graph, "orchestrator-steps-policy")["OnlyStateMachine"]
+    assert (sending["Effect"], sending["Principal"], sending["Action"]) == ("Deny", "*", "sqs:SendMessage")
+    assert sending["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": graph.named("orchestrator-role").state["arn"]}}
+    dead = statements(graph, "orchestrator-dead-letters-policy")
+    assert dead.keys() == {"OnlyTls", "OnlyOwn"}, "what is put aside is sent by SQS itself"
+
+
 def test_only_the_state_machine_takes_its_role_and_only_for_its_own_steps(graph: Graph) -> None:
     (trust,) = json.loads(graph.named("orchestrator-role").properties["assumeRolePolicy"])["Statement"]
     assert trust["Principal"] == {"Service": "states.amazonaws.com"}

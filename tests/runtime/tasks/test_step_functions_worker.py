@@ -259,6 +259,17 @@ async def test_messages_that_nobody_can_read_are_put_aside_and_hold_nothing_up(m
         dead |= {message["Body"] for message in machine.receive(machine.dead)}
 
 
+async def test_a_wait_whose_token_nobody_gave_out_is_never_written_down(machine: Machine) -> None:
+    wait = {"activity": "wait", "token": "of-somebody-else", "txn": "t", "seq": 3, "approval": "apr_1", "digest": "d"}
+    machine.sqs.send_message(QueueUrl=machine.endpoint.queue, MessageBody=json.dumps(wait))
+    script = Script(words=[None])
+    worker = StepWorker(machine.endpoint, script)
+    (message,) = await worker._receive(1)
+    worker._read(message["Body"])
+    await worker.take(message)
+    assert script.waits == []
+
+
 async def test_nothing_that_was_said_travels(machine: Machine) -> None:
     script = Script([PROPOSES, FINISHES], [ASKS, SUCCEEDS], [Event.APPROVED])
     execution = await run(machine, script)
