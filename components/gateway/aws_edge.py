@@ -21,8 +21,7 @@ TLS = "ELBSecurityPolicy-TLS13-1-3-2021-06"
 """TLS 1.3 alone."""
 READY = "/readyz"
 CALL_SECONDS = 600
-"""A model may think so long before its first byte."""
-DRAIN_SECONDS = 120
+"""A model may think so long before its first byte, and a pod that goes is left its calls for as long."""
 SLOW_SECONDS = 30.0
 MOST_FAILED = 5
 _METRICS = "AWS/ApplicationELB"
@@ -154,7 +153,7 @@ class Edge:
             target_type="ip",
             protocol="HTTP",
             port=args.port,
-            deregistration_delay=DRAIN_SECONDS,
+            deregistration_delay=CALL_SECONDS,
             load_balancing_algorithm_type="least_outstanding_requests",
             health_check={
                 "path": READY,

@@ -88,8 +88,8 @@ class AwsIdentity(Identity):
         self._child = pulumi.ResourceOptions(parent=self)
         self._kept = pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
         url = issuer_url(args["stack"], args["region"], args["account"], args["partition"])
-        bucket = self._create_bucket()
-        provider = self._create_provider(url, bucket)
+        bucket, published = self._create_bucket()
+        provider = self._create_provider(url, published)
         self.issuer = Output.from_input(url)
         self.documents = Output.format("s3://{0}", bucket.bucket)
         self.roles = Output.all(**{each: self._create_role(each, provider).arn for each in args["scope_classes"]})
@@ -98,7 +98,7 @@ class AwsIdentity(Identity):
         told = ("issuer", "clients", "documents", "roles", "pod_roles")
         self.register_outputs({key: getattr(self, key) for key in told})
 
-    def _create_bucket(self) -> aws.s3.Bucket:
+    def _create_bucket(self) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
         bucket = aws.s3.Bucket(
             f"{self._name}-issuer", bucket=_bucket(self._args["stack"], self._args["account"]), opts=self._kept
         )
@@ -123,10 +123,9 @@ class AwsIdentity(Identity):
             versioning_configuration={"status": "Enabled"},
             opts=self._child,
         )
-        self._publish(bucket)
-        return bucket
+        return bucket, self._publish(bucket)
 
-    def _publish(self, bucket: aws.s3.Bucket) -> None:
+    def _publish(self, bucket: aws.s3.Bucket) -> aws.s3.BucketPolicy:
         """By its policy alone, never by ACLs; the policy comes once it is let be."""
         opened = aws.s3.BucketPublicAccessBlock(
             f"{self._name}-issuer-access",
@@ -152,20 +151,21 @@ class AwsIdentity(Identity):
             "Resource": [bucket.arn, Output.format("{0}/*", bucket.arn)],
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
-        aws.s3.BucketPolicy(
+        return aws.s3.BucketPolicy(
             f"{self._name}-issuer-policy",
             bucket=bucket.id,
             policy=document(read, unencrypted),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[opened]),
         )
 
-    def _create_provider(self, url: str, bucket: aws.s3.Bucket) -> aws.iam.OpenIdConnectProvider:
-        """Without thumbprints: of issuers in S3, IAM trusts its own list of authorities instead."""
+    def _create_provider(self, url: str, published: aws.s3.BucketPolicy) -> aws.iam.OpenIdConnectProvider:
+        """Without thumbprints: of issuers in S3, IAM trusts its own list of authorities instead. Its two documents come
+        with the runtime: until then no role of a scope class can be assumed."""
         return aws.iam.OpenIdConnectProvider(
             f"{self._name}-provider",
             url=url,
             client_id_lists=[AUDIENCE],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[published]),
         )
 
     def _create_role(self, scope_class: str, provider: aws.iam.OpenIdConnectProvider) -> aws.iam.Role:

@@ -46,8 +46,8 @@ USER = 65532
 """User and group of every container, and the group that mounted secrets are readable for."""
 READABLE = 0o440
 """Mode of mounted secrets: root's, and read by the pod's group."""
-DRAIN_SECONDS = 5
-"""What is between a pod's end and its last new request: every node has to hear of the first."""
+DRAIN_SECONDS = 30
+"""What is between a pod's end and its last new request: every node has to hear of the first, and load balancers."""
 PATIENCE: Final = CustomTimeouts(create="30m", update="30m")
 """Of the engine with what waits in the cluster for something else: nodes, a secret, another part."""
 _DIGEST = re.compile(r"[a-z0-9][a-z0-9.:/_-]*@sha256:[0-9a-f]{64}")
@@ -152,7 +152,7 @@ class Pod:
     annotations: Mapping[str, Input[str]] = field(default_factory=dict)
     nodes: Mapping[str, str] = field(default_factory=dict)
     tolerations: Sequence[TolerationArgs] = ()
-    grace_seconds: int = 30
+    grace_seconds: int = DRAIN_SECONDS + 30
     once: bool = False
 
 

@@ -153,7 +153,7 @@ def endpoint_policy(service: str, partition: str, account: str) -> dict[str, Any
     allowed = [_allow("Account", [f"{prefix}:{action}" for action in INTERFACES[service]], "*", whose)]
     if service == "sts":  # who shows a token of the issuer is no principal yet
         roles = f"arn:{partition}:iam::{account}:role/*"
-        allowed.append(_allow("Federated", ["sts:AssumeRoleWithWebIdentity"], roles, {}))
+        allowed.append(_allow("Federated", ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"], roles, {}))
     if prefix == "bedrock":
         allowed += _no_global_profiles(partition)
     return {"Version": "2012-10-17", "Statement": allowed}

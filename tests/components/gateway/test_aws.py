@@ -52,7 +52,7 @@ CELL_GATEWAY_EDGE: list[tuple[str, str, dict[str, Any]]] = [
     (
         "aws:lb/targetGroup:TargetGroup",
         "-edge-target",
-        {"targetType": "ip", "port": 8080, "healthCheck.path": "/readyz"},
+        {"targetType": "ip", "port": 8080, "healthCheck.path": "/readyz", "deregistrationDelay": 600},
     ),
     (
         "kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding",

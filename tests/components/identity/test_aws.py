@@ -354,3 +354,9 @@ def test_a_session_ends_when_the_task_does_though_sts_gives_a_quarter_of_an_hour
     ]
 
     assert told == [True, False]
+
+
+def test_iam_learns_of_the_issuer_once_anybody_may_read_its_documents() -> None:
+    graph = identity()
+
+    assert graph.named("identity-issuer-policy").urn in graph.named("identity-provider").dependencies

@@ -149,3 +149,9 @@ def test_all_that_an_own_vpc_lacks_is_told_together() -> None:
         "s4 (replica) has a route to an internet gateway; give it a table without",
         "replica: its subnets are in one zone; take two at least",
     ]
+
+
+def test_who_shows_a_token_may_be_tagged_by_it() -> None:
+    *_, shown = plan.endpoint_policy("sts", "aws", "123456789012")["Statement"]
+
+    assert shown["Action"] == ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]
