@@ -24,6 +24,7 @@ from components.cluster.aws_nodes import NodeGroups, NodesArgs, storage_prefixes
 from components.cluster.contract import Cluster
 from components.kubernetes.parts import Part
 
+EVERYWHERE = "0.0.0.0/0"
 LOGS = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
 
@@ -33,6 +34,8 @@ class AwsClusterArgs(TypedDict):
 
     ``callers``: CIDRs that reach the API beside the nodes: where deployers and operators are. ``deployer``: ARN of the
     role that may do all in it; none: who makes it, and stays it whoever comes later.
+
+    ``telemetry_ports``: at which the collector, which has its node's group, calls hosts outside.
 
     ``gpu_family``: of the catalogue, with ``gpu_nodes`` at most and ``gpu_per_node`` accelerators each at least;
     ``gpu_families``: those that the region has. ``own``: name of a cluster that is there: nodes, add-ons and access are
@@ -50,6 +53,7 @@ class AwsClusterArgs(TypedDict):
     log_days: int
     size: str
     callers: Collection[str]
+    telemetry_ports: NotRequired[Collection[int]]
     deployer: NotRequired[str]
     version: NotRequired[str]
     machine: NotRequired[str]
@@ -105,6 +109,8 @@ class AwsCluster(Cluster):
         groups = self._create_groups({})
         for index, block in enumerate(self._args["callers"]):
             self._allow_caller(index, block, groups.ids[CONTROL])
+        for port in self._args.get("telemetry_ports", ()):
+            self._allow_telemetry(port, groups.ids[NODES])
         cluster = self.control_plane = self._create_control_plane(groups.ids[CONTROL])
         self.name, self.arn, self.endpoint = cluster.name, cluster.arn, cluster.endpoint
         self.issuer = cluster.identities.apply(_issuer)
@@ -150,6 +156,18 @@ class AwsCluster(Cluster):
             ip_protocol="tcp",
             from_port=HTTPS,
             to_port=HTTPS,
+            opts=self._child,
+        )
+
+    def _allow_telemetry(self, port: int, nodes: Input[str]) -> None:
+        """By host name the network's firewall decides."""
+        aws.vpc.SecurityGroupEgressRule(
+            f"{self._name}-nodes-to-telemetry-{port}",
+            security_group_id=nodes,
+            cidr_ipv4=EVERYWHERE,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
             opts=self._child,
         )
 

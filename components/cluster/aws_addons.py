@@ -58,7 +58,8 @@ class Addons:
 
     def create_after(self, nodes: Sequence[pulumi.Resource]) -> Sequence[pulumi.Resource]:
         """What is up once there are nodes for its pods."""
-        return [self._create("coredns", after=nodes), self._create_volumes(nodes)]
+        plain = ("coredns", "metrics-server")  # the latter for autoscalers by CPU
+        return [*(self._create(addon, after=nodes) for addon in plain), self._create_volumes(nodes)]
 
     def _create_network(self) -> aws.eks.Addon:
         role = self._create_role("vpc-cni", "aws-node", managed=("AmazonEKS_CNI_Policy",))

@@ -15,15 +15,19 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output
 
-from components.kubernetes.parts import HTTP, TEMPORAL, VLLM, Part
+from components.kubernetes.parts import HTTP, TEMPORAL, TEMPORAL_SERVICES, VLLM, Part
 
 HTTPS, DNS, KUBELET, WEBHOOK = 443, 53, 10250, 9443
+METRICS = (10251, 6443)
+"""Where metrics-server (EKS's add-on) and KEDA answer the API server."""
 UNPRIVILEGED = (1025, 65535)
 """Ports between nodes: their own pods' metrics and webhooks, which no part of the fabric is."""
 TELEMETRY = (4317, 4318)
 """OpenTelemetry's, to the collector."""
 _TEMPORAL_ITSELF = (6933, 7243)
 """What Temporal's services call each other at."""
+_ASKED = [first for first, _ in TEMPORAL_SERVICES.values()]
+"""Where its services are asked how they are."""
 
 
 class Rule(NamedTuple):
@@ -44,13 +48,17 @@ RULES = (
     Rule(CONTROL, NODES, HTTPS, HTTPS),
     Rule(CONTROL, NODES, KUBELET, KUBELET),
     Rule(CONTROL, NODES, WEBHOOK, WEBHOOK),
+    *(Rule(CONTROL, NODES, port, port) for port in METRICS),
     Rule(NODES, NODES, DNS, DNS),
     Rule(NODES, NODES, DNS, DNS, "udp"),
     Rule(NODES, NODES, *UNPRIVILEGED),
     Rule(PODS, NODES, DNS, DNS),
     Rule(PODS, NODES, DNS, DNS, "udp"),
-    Rule(Part.RUNTIME, NODES, *TELEMETRY),
+    *(Rule(part, NODES, *TELEMETRY) for part in (Part.RUNTIME, Part.TOOLS, Part.ORCHESTRATOR, Part.MODELS)),
+    # a node asks its pods how they are, and KEDA, which has its node's group, how often models are wanted
     Rule(NODES, Part.RUNTIME, HTTP, HTTP),
+    Rule(NODES, Part.MODELS, VLLM, VLLM),
+    Rule(NODES, Part.ORCHESTRATOR, min(_ASKED), max(_ASKED)),
     Rule(Part.RUNTIME, Part.RUNTIME, HTTP, HTTP),
     Rule(Part.RUNTIME, Part.TOOLS, HTTP, HTTP),
     Rule(Part.TOOLS, Part.RUNTIME, HTTP, HTTP),

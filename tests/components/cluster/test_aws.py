@@ -246,7 +246,8 @@ def test_a_pod_of_the_tools_reaches_the_runtime_and_names_and_no_node_but_for_na
     assert ports == {53}
 
 
-def test_nodes_reach_what_they_join_by_and_no_part_but_the_runtime() -> None:
+def test_nodes_reach_what_they_join_by_and_of_the_parts_what_is_asked_how_it_is() -> None:
+    """Tools answer nobody."""
     graph = cluster()
     nodes = f"cluster-{NODES}-id"
     out = [each.properties for each in graph.of(EGRESS) if each.properties["securityGroupId"] == nodes]
@@ -255,9 +256,34 @@ def test_nodes_reach_what_they_join_by_and_no_part_but_the_runtime() -> None:
         nodes,
         f"cluster-{CONTROL}-id",
         "sg-runtime",
+        "cluster-models-id",
+        "cluster-orchestrator-id",
     }
     assert [each["cidrIpv4"] for each in out if "cidrIpv4" in each] == ["10.20.0.0/16"]
     assert [each["prefixListId"] for each in out if "prefixListId" in each] == ["pl-s3"]
+
+
+def test_nodes_call_hosts_outside_at_the_collectors_ports_alone() -> None:
+    out = [each.properties for each in cluster(telemetry_ports=(4317,)).of(EGRESS)]
+
+    assert [each["fromPort"] for each in out if each.get("cidrIpv4") == "0.0.0.0/0"] == [4317]
+    assert [each for each in cluster().of(EGRESS) if each.properties.get("cidrIpv4") == "0.0.0.0/0"] == []
+
+
+def test_the_api_server_asks_metrics_of_nodes_and_the_add_on_that_has_them_is_there() -> None:
+    graph = cluster()
+    control = f"cluster-{CONTROL}-id"
+    asked = {each.properties["fromPort"] for each in graph.of(EGRESS) if each.properties["securityGroupId"] == control}
+
+    assert asked == {443, 6443, 9443, 10250, 10251}
+    assert graph.named("cluster-metrics-server").properties["addonName"] == "metrics-server"
+
+
+def test_every_part_sends_its_telemetry_to_the_collectors_node() -> None:
+    graph = cluster()
+    senders = {each.properties["securityGroupId"] for each in graph.of(EGRESS) if each.properties["fromPort"] == 4317}
+
+    assert senders == {"sg-runtime", "sg-tools", "cluster-orchestrator-id", "cluster-models-id"}
 
 
 def test_the_api_is_reached_by_callers_named_and_by_what_has_to() -> None:
