@@ -12,7 +12,7 @@ from pulumi import Input, Output
 
 from components.aws.door import create_door
 from components.aws.logs import checked_days, create_log_group
-from components.cache.aws_sizes import SIZES, Size
+from components.cache.aws_sizes import SIZES, Size, checked_machine
 from components.cache.contract import Cache
 from components.infrastructure import Refused
 
@@ -136,7 +136,6 @@ def _checked(args: AwsCacheArgs) -> Size:
             f"cache: {args['stack']!r} cannot name a cache; "
             f"take a stack's name of at most {_LONGEST} small letters, digits and dashes"
         )
-    if not args.get("machine", size.machine).startswith("cache."):
-        raise Refused(f"cache: {args.get('machine')!r} is no machine of ElastiCache, such as {size.machine}")
+    checked_machine(args.get("machine", size.machine))
     checked_days(args["log_days"])
     return size

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from components.infrastructure import Refused
+
 
 class Size(NamedTuple):
     """``nodes``: one primary and its replicas."""
@@ -15,3 +17,10 @@ SIZES: dict[str, Size] = {
     "medium": Size("cache.m7g.large", 2),
     "large": Size("cache.r7g.large", 3),
 }
+
+
+def checked_machine(machine: str) -> str:
+    """Raises ``Refused`` for one that is not ElastiCache's."""
+    if not machine.startswith("cache."):
+        raise Refused(f"cache: {machine!r} is no machine of ElastiCache, such as {SIZES['small'].machine}")
+    return machine

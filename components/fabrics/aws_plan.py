@@ -4,27 +4,33 @@ Everything here is decided before anything is made.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from components.aws.hosts import check_registry
 from components.aws.logs import checked_days
 from components.budget.aws import check_partition
-from components.cluster.aws_plan import GPUS, gpu_machine, system_nodes
+from components.cache.aws_sizes import checked_machine
+from components.cluster.aws_plan import GPUS, MADE, gpu_machine, system_nodes
+from components.cluster.aws_plan import checked_own as checked_own_cluster
 from components.gateway.aws import check_entry
 from components.identity.aws import issuer_url
 from components.infrastructure import Engine, Refused
+from components.keys.aws import check_encryption
 from components.models.bedrock import Invocable, invocable
 from components.network.aws_plan import checked_own, checked_zones, declared, divide
-from components.network.exits import Exit, exits
+from components.network.exits import Exit, exits, telemetry_exits
 from components.postgres.aws_authority import authority
+from components.postgres.aws_sizes import sized
 from components.publish import Ground
-from components.spec import Extent, FabricSpec
+from components.spec import Extent, FabricSpec, Redundancy
 from components.triggers.aws_regions import check_mail
 from components.vector.aws import check_version
+from regions.catalogue.facts import Custody
 
 POSTGRES_VERSION = "18"
+"""RDS's newest major version that is known here."""
 _ACCOUNT = re.compile(r"\d{12}")
 _STACK = re.compile(r"[a-z][a-z0-9-]{0,23}")
 """The longest that leaves room for what AWS's load balancers, caches and roles are called after it."""
@@ -75,6 +81,11 @@ class Planned:
         return (*(gateway.callers if gateway else ()), *([cidr] if cidr else []))
 
     @property
+    def telemetry_ports(self) -> tuple[int, ...]:
+        """At which the collector hands on what it gets to hosts outside."""
+        return tuple(sorted({way.port for way in telemetry_exits(self.spec)}))
+
+    @property
     def engine(self) -> Engine:
         return self.spec.orchestrator.engine or Engine.STEP_FUNCTIONS
 
@@ -88,6 +99,9 @@ def planned(ground: Ground) -> Planned:
         raise AwsFabricError(
             f"stack {ground.stack}: AWS's names begin with it: expected a-z, 0-9 and -, 24 characters at most"
         )
+    check_encryption(spec.keys.encryption, spec.region, account)
+    if faults := [*_unknown(spec)]:
+        raise AwsFabricError("\n".join(faults))
     checked_days(spec.logs.days)
     outside = tuple(exits(_elsewhere(ground), ground.catalogue))
     declared(outside)
@@ -104,7 +118,7 @@ def planned(ground: Ground) -> Planned:
         authority=authority(spec.region, spec.postgres.authority),
         issuer=issuer_url(ground.stack, spec.region, account, region.partition),
     )
-    check_version(spec.postgres.version or POSTGRES_VERSION)
+    _check_postgres(spec)
     if spec.budget:
         check_partition(region.partition)
     if spec.extent is Extent.FABRIC:
@@ -112,10 +126,43 @@ def planned(ground: Ground) -> Planned:
     return found
 
 
+def _unknown(spec: FabricSpec) -> Iterator[str]:
+    """What other platforms have, and what AWS has in another way."""
+    for section, placed in (("keys", spec.keys), ("logs", spec.logs)):
+        if placed.region not in (None, spec.region):
+            yield f"{section}.region: on AWS it is the stack's, {spec.region}: leave it out"
+    if spec.keys.replicas:
+        yield "keys.replicas: a key stays in its region here: leave it out"
+    if spec.keys.custody is Custody.EXTERNAL and spec.keys.encryption is None:
+        yield (
+            "keys.encryption: expected the ARN of a key in KMS's external key store, as keys.custody is external: "
+            "who holds the key makes it"
+        )
+    if spec.backup.redundancy is Redundancy.GEO and spec.backup.region in (None, spec.region):
+        yield "backup.redundancy: geo on AWS is a copy in a region that backup.region names: name one, or take zone"
+    if spec.backup.store:
+        yield "backup.store: on AWS backups lie in a vault of the stack's own: leave it out"
+    if spec.postgres.image:
+        yield "postgres.image: RDS runs its own: leave it out"
+    if shared := sorted(spec.telemetry.keys() & spec.logs.sinks.keys()):
+        yield f"logs.sinks.{shared[0]}: telemetry has one of that name too; give each a name of its own"
+    if spec.network.own and spec.network.cidr is None and spec.extent is Extent.FABRIC:
+        yield "network.cidr: expected the addresses of the own VPC too: its load balancer calls the gateway from there"
+
+
 def _account(spec: FabricSpec) -> str:
     if not _ACCOUNT.fullmatch(spec.account or ""):
         raise AwsFabricError(f"account: expected the 12 digits of an AWS account, got {spec.account}")
     return str(spec.account)
+
+
+def _check_postgres(spec: FabricSpec) -> None:
+    asked = spec.postgres
+    version = asked.version or POSTGRES_VERSION
+    if int(version.partition(".")[0]) > int(POSTGRES_VERSION):
+        raise AwsFabricError(f"postgres.version: {version} is not known to be RDS's; the newest known is 18")
+    check_version(version)
+    sized(spec.size, tuple(filter(None, (asked.machine, asked.replica_machine))), asked.storage_gib, None)
 
 
 def _zones(spec: FabricSpec) -> tuple[str, ...]:
@@ -153,6 +200,11 @@ def _check_cluster(found: Planned) -> None:
     if gateway:
         check_registry(gateway.image, found.region, found.partition)
         check_entry(found.region, gateway.certificate, found.callers)
+    if found.spec.cache.machine:
+        checked_machine(found.spec.cache.machine)
     system_nodes(found.spec.size, cluster.machine, cluster.nodes)
+    if cluster.own:
+        made = [key for key in MADE if getattr(cluster, key, None) is not None]
+        checked_own_cluster(cluster.encrypted_at_rest, made)
     if gpu := cluster.gpu:
         gpu_machine(found.region, gpu.family, gpu.machine, gpu.per_node, found.gpu_families)

@@ -15,7 +15,7 @@ from pulumi import Input, Output
 from components.aws.documents import trusting
 from components.infrastructure import Refused
 from components.postgres.aws_authority import IDENTIFIER as AUTHORITY
-from components.postgres.aws_sizes import SIZES, Size
+from components.postgres.aws_sizes import Size, sized
 from components.postgres.contract import Postgres
 
 DATABASE = "loomstead"
@@ -109,8 +109,8 @@ class AwsPostgres(Postgres):
             kms_key_id=args["key"],
             db_name=DATABASE,
             username="postgres",
-            # RDS makes no replica of an instance whose master password it manages itself. This one is drawn and
-            # forgotten: who needs the master sets another one.
+            # RDS makes no replica of an instance whose master password it manages itself. This one stays in the
+            # engine's state, as ciphertext (ADR 12): who needs the master sets another one.
             password_wo=Output.secret(drawn.random_password),
             password_wo_version=1,
             port=PORT,
@@ -272,9 +272,8 @@ class AwsPostgres(Postgres):
 
 
 def _checked(args: AwsPostgresArgs) -> Size:
-    size = SIZES.get(args["size"])
-    if size is None:
-        raise Refused(f"postgres: no size {args['size']!r}; sizes are {', '.join(SIZES)}")
+    machines = tuple(args[key] for key in ("primary_class", "replica_class") if key in args)
+    size = sized(args["size"], machines, args.get("storage_gib"), args.get("most_storage_gib"))
     if not 1 <= args["backup_days"] <= 35:
         raise Refused(
             f"postgres: backup_days {args['backup_days']} is none of 1 to 35; without backups RDS makes no replica"
@@ -283,10 +282,5 @@ def _checked(args: AwsPostgresArgs) -> Size:
         raise Refused(
             f"postgres: statement_timeout_ms {args['statement_timeout_ms']}: expected 1 at least; "
             "PostgreSQL takes 0 for no limit"
-        )
-    storage, most = args.get("storage_gib", size.storage), args.get("most_storage_gib", size.most)
-    if most <= storage:
-        raise Refused(
-            f"postgres: most_storage_gib {most} is not above storage_gib {storage}; name more, for RDS to grow up to it"
         )
     return size

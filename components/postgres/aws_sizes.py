@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from components.infrastructure import Refused
+
 
 class Size(NamedTuple):
     """Storage in GiB: at first, and the most that it grows to by itself."""
@@ -17,3 +19,18 @@ SIZES: dict[str, Size] = {
     "medium": Size("db.m7g.large", "db.m7g.large", 200, 1000),
     "large": Size("db.r7g.2xlarge", "db.r7g.xlarge", 1000, 8000),
 }
+
+
+def sized(size: str, machines: tuple[str, ...], storage_gib: int | None, most_storage_gib: int | None) -> Size:
+    """The size's; raises ``Refused`` for what RDS would. ``machines``: those named beside it. Storage in GiB."""
+    found = SIZES.get(size)
+    if found is None:
+        raise Refused(f"postgres: no size {size!r}; sizes are {', '.join(SIZES)}")
+    if wrong := [each for each in machines if not each.startswith("db.")]:
+        raise Refused(f"postgres: {', '.join(wrong)}: no machine of RDS; take one such as {found.primary}")
+    storage, most = storage_gib or found.storage, most_storage_gib or found.most
+    if most <= storage:
+        raise Refused(
+            f"postgres: most_storage_gib {most} is not above storage_gib {storage}; name less storage, or a larger size"
+        )
+    return found

@@ -11,7 +11,8 @@ import pytest
 
 from components.infrastructure import Refused
 from components.postgres import access
-from components.postgres.aws import DATABASE, SIZES, AwsPostgres, AwsPostgresArgs
+from components.postgres.aws import DATABASE, AwsPostgres, AwsPostgresArgs
+from components.postgres.aws_sizes import SIZES
 from tests.fixtures.recording import Graph, aws_calls, conforms, record, reviewed
 from tests.fixtures.workloads import unmet
 
