@@ -126,6 +126,7 @@ class AwsRuntime:
                 "log_days": spec.logs.days,
                 "size": spec.size,
                 "callers": cluster.callers,
+                "telemetry_ports": found.telemetry_ports,
                 **grown,
                 **accelerated,
                 **own,
@@ -144,7 +145,10 @@ class AwsRuntime:
             Part.TOOLS: [roles, database],
             Part.ORCHESTRATOR: [database],
             Part.MODELS: [roles, Exit(ANYWHERE, HTTPS)],
-            Part.OBSERVABILITY: [roles, Exit(ANYWHERE, HTTPS)],
+            Part.OBSERVABILITY: [
+                roles,
+                *(Exit(ANYWHERE, port) for port in sorted({*self._found.telemetry_ports, HTTPS})),
+            ],
         }
         parts = [*PARTS, *([Part.ORCHESTRATOR] if self._found.engine is Engine.TEMPORAL else [])]
         return KubernetesNetwork(

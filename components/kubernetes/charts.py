@@ -15,12 +15,12 @@ TIMEOUT_SECONDS = 600
 
 
 class Chart(NamedTuple):
-    """``image``: name and tag in the stack's registry."""
+    """``image``: name in the stack's registry, and ``tag``; none where the chart's own values say it otherwise."""
 
     repository: str
     version: str
-    image: str
-    tag: str
+    image: str = ""
+    tag: str = ""
 
 
 CHARTS: Mapping[str, Chart] = {
@@ -30,6 +30,8 @@ CHARTS: Mapping[str, Chart] = {
     ),
     # kubernetes/autoscaler at 0d4abcf
     "cluster-autoscaler": Chart("https://kubernetes.github.io/autoscaler", "9.59.1", "cluster-autoscaler", "v1.35.0"),
+    "keda": Chart("https://kedacore.github.io/charts", "2.20.0"),
+    "nvidia-device-plugin": Chart("https://nvidia.github.io/k8s-device-plugin", "0.17.4"),
 }
 
 
@@ -38,6 +40,7 @@ def create_release(
 ) -> Release:
     """A release called after its chart; ``registry``: host, with or without the beginning of a path."""
     found = CHARTS[chart]
+    image = {"image": {"repository": f"{registry}/{found.image}", "tag": found.tag}} if found.image else {}
     return Release(
         name,
         name=chart,
@@ -45,8 +48,10 @@ def create_release(
         version=found.version,
         repository_opts=RepositoryOptsArgs(repo=found.repository),
         namespace=namespace,
+        create_namespace=namespace == chart,
+        allow_null_values=True,
         atomic=True,
         timeout=TIMEOUT_SECONDS,
-        values={**values, "image": {"repository": f"{registry}/{found.image}", "tag": found.tag}},
+        values={**values, **image},
         opts=opts,
     )

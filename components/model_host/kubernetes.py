@@ -28,25 +28,18 @@ from pulumi_kubernetes.core.v1 import (
     TolerationArgs,
     VolumeArgs,
 )
-from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
 from components.infrastructure import Refused
+from components.kubernetes.charts import create_release
 from components.kubernetes.parts import HTTP, VLLM, Part
 from components.kubernetes.pods import READABLE, Container, Needs, Pod, Pods, folder, image_by_digest, probe
 from components.model_host.contract import ModelHost
 
 SERVER = "vllm/vllm-openai@sha256:61fc8a896b0a4fbbbdc063bc4b0dbc25ce98e02b5050c24aeb7830ac02039b14"
 """v0.28.0, to be had in the stack's registry under the same name."""
-KEDA, KEDA_CHART = "keda", ("https://kedacore.github.io/charts", "keda", "2.20.0")
-PLUGIN, PLUGIN_CHART = (
-    "nvidia-device-plugin",
-    (
-        "https://nvidia.github.io/k8s-device-plugin",
-        "nvidia-device-plugin",
-        "0.17.4",
-    ),
-)
+KEDA, PLUGIN = "keda", "nvidia-device-plugin"
+"""Charts, and the namespaces that they are in."""
 GPU_LABEL = "loomstead/gpu"
 """On the nodes with GPUs: their family."""
 GPU = "nvidia.com/gpu"
@@ -140,23 +133,10 @@ class KubernetesModelHost(ModelHost):
             "tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}],
             "affinity": None,  # the chart's own asks for labels that only another operator puts on nodes
         }
-        return [self._create_release(KEDA, KEDA_CHART, keda), self._create_release(PLUGIN, PLUGIN_CHART, plugin)]
-
-    def _create_release(self, name: str, chart: tuple[str, str, str], values: Mapping[str, Any]) -> Release:
-        repository, called, version = chart
-        return Release(
-            f"{self._name}-{name}",
-            name=name,
-            namespace=name,
-            create_namespace=True,
-            chart=called,
-            version=version,
-            repository_opts=RepositoryOptsArgs(repo=repository),
-            values=values,
-            allow_null_values=True,
-            atomic=True,
-            opts=self._child,
-        )
+        return [
+            create_release(f"{self._name}-{chart}", chart, chart, images, values, self._child)
+            for chart, values in ((KEDA, keda), (PLUGIN, plugin))
+        ]
 
     def _create_server(self, after: Sequence[pulumi.Resource]) -> Deployment:
         """Made without a pod, and never told again how many: that is KEDA's."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from components.loading import load_spec
 from components.infrastructure import Refused
+from components.loading import load_spec
 from components.naming import REPOSITORY
 from components.postgres.aws_authority import authority
 from components.spec import CONFIG_KEY, FabricSpec, Platform

@@ -73,3 +73,14 @@ def test_a_shipped_stack_goes_as_it_should(engine: Engine) -> None:
     assert went.problems == ()
     assert went.orphans == ()
     assert went.resources > 50
+
+
+def test_an_authority_that_is_not_known_here_is_brought_as_whoever_deploys_would() -> None:
+    brought = {}
+    for stack in (name for name in shipped() if name.startswith("aws-")):
+        with plan_of(stack, NOWHERE) as plan:
+            file = plan.config[CONFIG_KEY]["postgres"].get("authority")
+            assert plan.change[CONFIG_KEY]["postgres"].get("authority") == file
+            brought[stack] = bool(file) and Path(file).read_text().startswith("-----BEGIN CERTIFICATE-----")
+
+    assert {stack for stack, there in brought.items() if there} == {"aws-eusc-de-east-1"}
