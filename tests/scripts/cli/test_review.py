@@ -37,7 +37,9 @@ def started(*arguments: str | Path, folder: Path = REPOSITORY) -> subprocess.Com
 def test_the_shipped_stacks_are_clean_and_named_as_short_as_can_be() -> None:
     done = started()
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.match(r"local \(stacks/Pulumi\.local\.yaml\): clean, Boundary sha256:[0-9a-f]+\n", done.stdout)
+    shipped = {file.stem.removeprefix("Pulumi.") for file in (REPOSITORY / "stacks").glob("Pulumi.*.yaml")}
+    clean = re.findall(r"^(\S+) \(stacks/Pulumi\.\1\.yaml\): clean, Boundary sha256:[0-9a-f]+$", done.stdout, re.M)
+    assert set(clean) == shipped
     assert done.stdout.rstrip().endswith("Not legal advice.")
 
 
@@ -100,7 +102,7 @@ def test_what_is_not_there_is_an_error_of_the_tool_and_no_finding(tmp_path: Path
     done = started("nowhere")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: There is no stack 'nowhere'")
-    assert "Stacks here: local" in done.stderr
+    assert "Stacks here: aws-eu-central-1, " in done.stderr
     assert started(tmp_path).returncode == 1
     assert started("n" * 5000).stderr.startswith("error: There is no stack")
 
@@ -178,7 +180,7 @@ def test_an_unknown_rule_is_answered_with_the_nearest() -> None:
 def test_what_a_review_does_not_need_is_not_loaded(module: str) -> None:
     code = f"""
 import sys, scripts.cli
-sys.argv = ["loomstead", "review"]
+sys.argv = ["loomstead", "review", "local"]
 try:
     scripts.cli.main()
 finally:
