@@ -58,8 +58,8 @@ _CONNECTS = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimePods:
-    """``secrets``: the Secret's name. ``credentials``: of models that are called. ``service``: URL of the gateway's own.
-    ``told``: variables of every process.
+    """``secrets``: the Secret's name. ``credentials``: of models that are called. ``service``: URL of the
+    gateway's own. ``told``: variables of every process.
 
     ``manifest``, ``manifest_key``, ``database_ca``: names of ConfigMaps; without the last the Secret has it.
     """

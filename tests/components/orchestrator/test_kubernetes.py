@@ -113,7 +113,7 @@ def test_the_number_of_shards_is_one_that_no_size_changes(graph: Graph) -> None:
     """A server with another number than its database was made with does not start."""
     assert HISTORY_SHARDS == 512
     for size in SIZES:
-        told = config(orchestrator({**ARGS, "size": size}))  # ty: ignore[invalid-argument-type]
+        told = config(orchestrator({**ARGS, "size": size}))
         assert told["persistence"]["numHistoryShards"] == 512
 
 

@@ -19,7 +19,7 @@ from regions.catalogue import (
 from regions.documents import Document
 from tests.regions.catalogue.conftest import Change
 
-FILES = sorted(file for file in SCHEMA_PATH.parent.rglob("*.yaml") if file.parent.name != "prices")  # no facts of residency
+FILES = sorted(file for file in SCHEMA_PATH.parent.rglob("*.yaml") if file.parent.name != "prices")
 name_of = "{0.parent.name}/{0.name}".format
 
 
