@@ -128,7 +128,9 @@ def _ground(wish: Wish, partition: str) -> dict[str, Any]:
     if wish.platform is Platform.AZURE:
         nobody = "00000000-0000-0000-0000-000000000000"
         ground["directory"] = {"tenant": nobody, "administrators": nobody, "administrators_name": "database-admins"}
-    return {**ground, "gateway": _gateway(wish, partition)} if wish.platform is Platform.AWS else ground
+    if wish.platform is Platform.AWS:
+        ground |= {"cluster": {"callers": ["10.8.0.0/16"]}, "gateway": _gateway(wish, partition)}
+    return ground
 
 
 def _gateway(wish: Wish, partition: str) -> dict[str, Any]:

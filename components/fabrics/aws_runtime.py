@@ -108,10 +108,9 @@ class AwsRuntime:
                 "gpu_families": found.gpu_families,
                 **chosen(gpu_machine=gpu.machine),
             }
-            if gpu and not cluster.own
+            if gpu
             else {}
         )
-        own = {"own": cluster.own, "encrypted_at_rest": cluster.encrypted_at_rest} if cluster.own else {}
         return AwsCluster(
             f"{self._name}-cluster",
             {
@@ -129,7 +128,6 @@ class AwsRuntime:
                 "telemetry_ports": found.telemetry_ports,
                 **grown,
                 **accelerated,
-                **own,
             },
             self._aws,
         )
@@ -196,7 +194,7 @@ class AwsRuntime:
                 "registry": found.registry,
                 "key": self._fabric.keys.encryption,
                 "boundary": self._fabric.guardrails.boundary,
-                "operators": self._spec.cluster.own is None,
+                "operators": True,
                 "control_plane": cluster.control_plane,
             },
             self._child,
@@ -430,7 +428,7 @@ class AwsRuntime:
                         "per_node": gpu.per_node,
                         "nodes": gpu.nodes,
                         "runtime": self._spaces.namespaces[Part.RUNTIME],
-                        "operators": self._spec.cluster.own is None,
+                        "operators": True,
                         "after": self._inside.groups,
                     },
                     self._child,

@@ -355,8 +355,16 @@ OWN: dict[str, Any] = {
     **{role: [f"{role}-a", f"{role}-b"] for role in ("workloads", "primary", "replica", "endpoints")},
 }
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    ("GPUs", {"cluster": {"gpu": {"family": "p6-b300"}}}, r"cluster\.gpu\.family p6-b300: .*take one of g5, g6"),
-    ("GPUs' machine", {"cluster": {"gpu": {"family": "g6", "machine": "g5.xlarge"}}}, r"gpu\.machine g5\.xlarge"),
+    (
+        "GPUs",
+        {"cluster": {"callers": ["10.8.0.0/16"], "gpu": {"family": "p6-b300"}}},
+        r"cluster\.gpu\.family p6-b300: .*take one of g5, g6",
+    ),
+    (
+        "GPUs' machine",
+        {"cluster": {"callers": ["10.8.0.0/16"], "gpu": {"family": "g6", "machine": "g5.xlarge"}}},
+        r"gpu\.machine g5\.xlarge",
+    ),
     (
         "zones",
         {"network": {"cidr": "10.20.0.0/16", "zones": ["us-east-1a", "eu-central-1b"]}},

@@ -41,10 +41,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "a key by its alias": {"keys": {"encryption": "alias/mine"}},
     "another region's key": {"keys": {"encryption": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1"}},
     "another account's key": {"keys": {"encryption": "arn:aws:kms:us-east-1:999988887777:key/1"}},
-    "an own cluster of which nobody says that it encrypts": {"cluster": {"own": "theirs"}},
-    "an own cluster that is told how to be made": {
-        "cluster": {"own": "theirs", "encrypted_at_rest": True, "nodes": 4, "machine": "m6i.large"}
-    },
+    "an own cluster": {"cluster": {"own": "theirs", "encrypted_at_rest": True, "callers": ["10.8.0.0/16"]}},
+    "nobody who may deploy to the cluster": {"cluster": {"callers": []}},
     "a machine without interfaces for pods": {"cluster": {"machine": "t3.large"}},
     "an own network without a part": {"network": {"own": {"id": "vpc-1", **SUBNETS, "replica": []}, "cidr": None}},
     "zones elsewhere": {"network": {"zones": ["eu-central-1a", "us-east-1b"]}},
