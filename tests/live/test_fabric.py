@@ -165,7 +165,7 @@ def candidate(given: dict[str, Any]) -> dict[str, Any]:
     ("changes", "words"),
     [
         ({"postgres": {"replica": {"connection_limit": "many"}}}, "postgres.replica.connection_limit: spec/value: "),
-        (CLOUD, "hosted: spec/value: expected staged"),
+        (CLOUD, "core_system on aws: not built yet"),
         (candidate(FAR), "models.chat-small.candidates.other.endpoint: eu-gdpr/process: "),
         (candidate({"hosted": {"gguf": "/nowhere/own.gguf"}}), "/nowhere/own.gguf is not there"),
     ],
