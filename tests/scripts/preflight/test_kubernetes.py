@@ -21,7 +21,7 @@ def spec(api_server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> FabricSpec:
 
 def test_it_says_its_version_apis_classes_and_what_may_be_made(api_server: ApiServer, spec: FabricSpec) -> None:
     client: ApiClient = new_client_from_config(str(api_server.kubeconfig))
-    there = V1StorageClass(metadata=V1ObjectMeta(name="replicated-encrypted"), provisioner="csi.example")
+    there = V1StorageClass(metadata=V1ObjectMeta(name="seen-by-preflight"), provisioner="csi.example")
     StorageV1Api(client).create_storage_class(there)
 
     facts = collect(spec, (), actions(spec))
@@ -30,7 +30,7 @@ def test_it_says_its_version_apis_classes_and_what_may_be_made(api_server: ApiSe
     assert facts.versions is not None
     assert facts.versions["kubernetes"].startswith("v1.35")
     assert "apps" in (facts.apis or ())
-    assert "replicated-encrypted" in (facts.storage_classes or ())
+    assert "seen-by-preflight" in (facts.storage_classes or ())
     assert facts.permissions == dict.fromkeys(actions(spec), True)
     assert facts.regions == {}, "it has no nodes"
 
