@@ -10,6 +10,7 @@ not wait for (nothing is written to history then), and a second delivery has the
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -39,6 +40,8 @@ RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=15)
 )
 """Every error is tried again, except those that the activities raise as non-retryable."""
+
+Result = TypeVar("Result")
 
 
 @workflow.defn
@@ -111,15 +114,7 @@ class AgentTask:
         if self._revoked:
             return Event.REVOKED, "token_revoked"
         try:
-            thought = await workflow.execute_activity(
-                "think",
-                StepRef(self._task.txn, self._step),
-                result_type=Thought,
-                start_to_close_timeout=STEP_TIMEOUT,
-                schedule_to_close_timeout=OUTAGE,
-                heartbeat_timeout=HEARTBEAT_TIMEOUT,
-                retry_policy=RETRY,
-            )
+            thought = await self._execute("think", Thought)
         except ActivityError as error:
             return Event.FAILED, _code(error)
         return thought.event, thought.reason
@@ -128,20 +123,23 @@ class AgentTask:
         if self._revoked:
             return Event.REVOKED, "token_revoked"
         try:
-            result = await workflow.execute_activity(
-                "act",
-                StepRef(self._task.txn, self._step),
-                result_type=ActResult,
-                start_to_close_timeout=STEP_TIMEOUT,
-                schedule_to_close_timeout=OUTAGE,
-                heartbeat_timeout=HEARTBEAT_TIMEOUT,
-                retry_policy=RETRY,
-            )
+            result = await self._execute("act", ActResult)
         except ActivityError as error:
             return Event.FAILED, _code(error)
         self._pending = result
         self._decisions.clear()
         return result.event, result.reason
+
+    async def _execute(self, activity: str, result: type[Result]) -> Result:
+        return await workflow.execute_activity(
+            activity,
+            StepRef(self._task.txn, self._step),
+            result_type=result,
+            start_to_close_timeout=STEP_TIMEOUT,
+            schedule_to_close_timeout=OUTAGE,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=RETRY,
+        )
 
     async def _await_approval(self) -> tuple[Event, str]:
         timeout = timedelta(seconds=self._task.approval_seconds)
