@@ -1,7 +1,8 @@
 """The network in a Kubernetes cluster: a namespace for each part, all denied, and only what is listed let through.
 
-Pods of a part are those in its namespace that carry the label ``loomstead/part``; a pod without it reaches nobody. Who
-enforces this is the cluster's network plugin: one that knows no NetworkPolicy (flannel alone) enforces nothing.
+Pods of a part are those in its namespace that carry the label ``loomstead/part``; a pod without it reaches nobody,
+but in the databases' namespaces, where all pods are the databases'. Who enforces this is the cluster's network plugin:
+one that knows no NetworkPolicy (flannel alone) enforces nothing.
 """
 
 import re
@@ -194,7 +195,7 @@ class KubernetesNetwork(Network):
             f"{self._name}-{part}-reach",
             metadata=ObjectMetaArgs(name="reach", namespace=namespace),
             spec=NetworkPolicySpecArgs(
-                pod_selector=LabelSelectorArgs(match_labels={PART_LABEL: str(part)}),
+                pod_selector=_selected(part),
                 policy_types=["Ingress", "Egress"],
                 ingress=[
                     NetworkPolicyIngressRuleArgs(from_=[self._pods(source)], ports=[_port(port)])
@@ -282,7 +283,7 @@ class KubernetesNetwork(Network):
             if way in self._names
         ]
         spec = {
-            "endpointSelector": {"matchLabels": {f"k8s:{PART_LABEL}": str(part)}},
+            "endpointSelector": {} if part in _HOLD_DATA else {"matchLabels": {f"k8s:{PART_LABEL}": str(part)}},
             "egress": [dns, *names, *self._server(part)],
         }
         if part is Part.RUNTIME and self._args.get("entry") == CILIUM:
@@ -306,8 +307,15 @@ class KubernetesNetwork(Network):
         name = _namespace(self._args["stack"], part)
         return NetworkPolicyPeerArgs(
             namespace_selector=LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: name}),
-            pod_selector=LabelSelectorArgs(match_labels={PART_LABEL: str(part)}),
+            pod_selector=_selected(part),
         )
+
+
+def _selected(part: Part) -> LabelSelectorArgs:
+    """The part's pods. In a database's namespace all of them: CloudNativePG starts instances by Jobs, whose pods do not
+    get the labels of ``inheritedMetadata`` (cloudnative-pg 1.30.1, pkg/specs/jobs.go). Nothing else is there but the
+    Job that provisions the database."""
+    return LabelSelectorArgs() if part in _HOLD_DATA else LabelSelectorArgs(match_labels={PART_LABEL: str(part)})
 
 
 def _port(port: int, protocol: str = "TCP") -> NetworkPolicyPortArgs:

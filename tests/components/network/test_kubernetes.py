@@ -65,6 +65,15 @@ def a(part: Part) -> Pod:
     return Pod(f"{STACK}-{part}", ((PART_LABEL, part),))
 
 
+def job(part: Part, role: str) -> Pod:
+    """As CloudNativePG's Jobs label their pods (cloudnative-pg 1.30.1, pkg/specs/jobs.go): by no part."""
+    return Pod(f"{STACK}-{part}", (("cnpg.io/cluster", str(part)), ("cnpg.io/jobRole", role)))
+
+
+DATABASES = (Part.PRIMARY, Part.REPLICA)
+"""All pods of their namespaces are theirs, whatever their labels."""
+
+
 OUTSIDE = [Pod(None, address=address) for address in ("192.0.2.1", "10.20.0.7", "169.254.169.254", "198.51.100.1")]
 DNS = Pod("kube-system", (("k8s-app", "kube-dns"),))
 NEIGHBOUR = Pod("another", ((PART_LABEL, "runtime"),))
@@ -213,11 +222,29 @@ def test_no_labels_lead_a_pod_of_the_tools_to_the_primary(labels: Mapping[str, s
 ONCE = meaning(network())
 
 
-def test_a_pod_without_its_label_reaches_nobody(graph: Graph) -> None:
+@pytest.mark.parametrize("part", [part for part in Part if part not in DATABASES])
+def test_a_pod_without_its_label_reaches_nobody_but_in_a_databases_namespace(graph: Graph, part: Part) -> None:
     meant = meaning(graph)
-    for part, port in product(Part, PORTS):
-        bare = Pod(f"{STACK}-{part}")
+    for bare, port in product((Pod(f"{STACK}-{part}"), job(part, "join")), PORTS):
         assert not any(meant.reaches(bare, there, port) for there in (*map(a, Part), *OUTSIDE, DNS))
+        assert not any(meant.lets_in(there, bare, port) for there in (*map(a, Part), *OUTSIDE, DNS))
+
+
+def test_the_pods_that_start_a_database_reach_the_instances_that_they_copy_and_nobody_else() -> None:
+    meant = meaning(network({**ARGS, "server": SERVER}))
+    server = Pod(None, address=SERVER.host)
+    starting = {name: job(Part(name), role) for name, role in (("primary", "join"), ("replica", "pgbasebackup"))}
+    found = {
+        (name, str(target), port)
+        for (name, pod), target, port in product(starting.items(), Part, PORTS)
+        if meant.reaches(pod, a(target), port)
+    }
+    own = {(name, name, port) for name in starting for port in (POSTGRES, 8000)}
+    assert found == {*own, ("replica", "primary", POSTGRES)}
+    for pod in starting.values():
+        assert meant.reaches(pod, server, SERVER.port)
+        assert meant.reaches(pod, DNS, 53, "UDP")
+        assert not any(meant.reaches(pod, there, port) for there, port in product(OUTSIDE, PORTS))
 
 
 @pytest.mark.parametrize("opened", Part)
@@ -230,8 +257,8 @@ def test_a_part_whose_policies_are_gone_opens_no_other(graph: Graph, opened: Par
     for other, port in product(others, PORTS):
         assert meant.reaches(a(opened), a(other), port) == before.reaches(a(opened), a(other), port)
         assert meant.reaches(a(other), a(opened), port) == before.reaches(a(other), a(opened), port)
-        assert not meant.reaches(Pod(gone), a(other), port)
-        assert not meant.reaches(a(other), Pod(gone), port)
+        assert meant.reaches(Pod(gone), a(other), port) == before.reaches(Pod(gone), a(other), port)
+        assert meant.reaches(a(other), Pod(gone), port) == before.reaches(a(other), Pod(gone), port)
 
 
 def test_every_part_may_ask_the_clusters_dns_and_no_other(graph: Graph) -> None:
@@ -288,7 +315,7 @@ def test_cilium_lets_names_through_by_a_policy_of_its_own_and_asks_dns_for_them_
 def test_under_cilium_the_other_parts_ask_dns_for_the_clusters_names_alone(part: Part) -> None:
     graph = network(CILIUM)
     spec = graph.named(f"fabric-network-{part}-names").properties["spec"]
-    assert spec["endpointSelector"] == {"matchLabels": {"k8s:loomstead/part": part}}
+    assert spec["endpointSelector"] == ({} if part in DATABASES else {"matchLabels": {"k8s:loomstead/part": part}})
     (dns,) = spec["egress"]
     assert dns["toPorts"][0]["rules"] == {"dns": INSIDE}
     assert not meaning(graph).reaches(a(part), DNS, 53, "UDP"), "a plain policy would let every name be asked for"
@@ -408,6 +435,8 @@ def test_cilium_knows_the_api_server_and_its_own_gateway_without_their_addresses
     server = {"toEntities": ["kube-apiserver"], "toPorts": [{"ports": [{"port": "6443", "protocol": "TCP"}]}]}
     assert [part for part in Part if server in names(part)["egress"]] == [Part.RUNTIME, Part.PRIMARY, Part.REPLICA]
     assert there.host not in str([names(part) for part in Part])
+    dns = "toEndpoints"
+    assert [part for part in DATABASES if names(part)["endpointSelector"] or dns not in names(part)["egress"][0]] == []
     assert [part for part in Part if weights.host in str(names(part))] == [Part.MODELS]
     assert [part for part in Part if "ingress" in names(part)] == [Part.RUNTIME]
     assert names(Part.RUNTIME)["ingress"] == [
@@ -473,8 +502,17 @@ def ways(objects: list[dict[str, Any]], of: Part | None = None) -> set[Way]:
     return found
 
 
+def alike(name: str) -> tuple[str, ...]:
+    """In a database's namespace a pod without a label is the database's too."""
+    return (name, f"bare-{name}") if name in ("primary", "replica") else (name,)
+
+
 def declared() -> set[Way]:
     """What architecture and capabilities ask for, written out; nothing of it is read from the component."""
+    return {(one, other, port) for source, target, port in said() for one in alike(source) for other in alike(target)}
+
+
+def said() -> set[Way]:
     database = {("primary", "primary", port) for port in (5432, 8000)} | {
         ("replica", "replica", port) for port in (5432, 8000)
     }
@@ -510,13 +548,14 @@ def test_of_the_whole_fabric_what_is_declared_is_let_through_and_nothing_else() 
 
 
 def mutations(objects: list[dict[str, Any]]) -> Iterator[tuple[str, Part, list[dict[str, Any]]]]:
-    """Each policy taken away, and each rule of each."""
+    """Each policy taken away, and each rule of each; a database's ``denied`` is for when its ``reach`` is gone."""
     for index, found in enumerate(objects):
         if found["kind"] != "NetworkPolicy":
             continue
         part = Part(found["metadata"]["namespace"].removeprefix(f"{STACK}-"))
         called = f"{part}/{found['metadata']['name']}"
-        yield called, part, [*objects[:index], *objects[index + 1 :]]
+        if part not in DATABASES or not called.endswith("/denied"):
+            yield called, part, [*objects[:index], *objects[index + 1 :]]
         for way in ("ingress", "egress"):
             rules = found["spec"].get(way, [])
             for rule in range(len(rules)):
@@ -537,6 +576,13 @@ def test_no_policy_and_no_rule_could_be_left_out_unseen() -> None:
     assert unseen == []
 
 
+@pytest.mark.parametrize("part", DATABASES)
+def test_what_outlives_the_stack_closes_a_databases_namespace(part: Part) -> None:
+    gone = [each for each in whole() if each["metadata"]["name"] != "reach"]
+    assert ways(gone, part) == set()
+    assert ways([each for each in gone if each["metadata"]["name"] != "denied"], part) != set()
+
+
 CELL_NETWORK: list[tuple[str, str, Mapping[str, Any]]] = [
     row
     for part in Part
@@ -550,7 +596,7 @@ CELL_NETWORK: list[tuple[str, str, Mapping[str, Any]]] = [
         (
             "kubernetes:networking.k8s.io/v1:NetworkPolicy",
             f"-{part}-reach",
-            {"spec.podSelector": ..., "spec.policyTypes": ["Ingress", "Egress"]},
+            {"spec.podSelector": {} if part in DATABASES else ..., "spec.policyTypes": ["Ingress", "Egress"]},
         ),
     )
 ]
