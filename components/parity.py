@@ -78,10 +78,14 @@ _LOCAL: Mapping[Capability, Parity] = {
     Capability.COST: Unsupported("not needed: its machine is your own"),
 }
 _AWS: Mapping[Capability, Parity] = {
-    Capability.NETWORK: Native("VPC, private endpoints, egress by host name through Network Firewall; or an own VPC"),
+    Capability.NETWORK: Native(
+        "VPC, private endpoints, egress and DNS by host name alone; or an own VPC, with its own DNS"
+    ),
     Capability.KEYS: Native("KMS keys of one region, Secrets Manager"),
-    Capability.CLUSTER: Native("EKS with a private API, system and GPU nodes, security groups for pods; or an own one"),
-    Capability.IDENTITY: Native("an IAM role for each scope class, which trusts the gateway's issuer; Pod Identity"),
+    Capability.CLUSTER: Native("EKS with a private API, system and GPU nodes, security groups for pods"),
+    Capability.IDENTITY: Native(
+        "an IAM role for each scope class, which trusts the gateway's issuer and nobody assumes yet; Pod Identity"
+    ),
     Capability.POSTGRES: Native("RDS PostgreSQL 18, several zones, replica of its own for agents"),
     Capability.CACHE: Native("ElastiCache for Valkey, TLS, IAM"),
     Capability.VECTOR: Native("pgvector on a database of its own"),

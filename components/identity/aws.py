@@ -159,8 +159,13 @@ class AwsIdentity(Identity):
         )
 
     def _create_provider(self, url: str, published: aws.s3.BucketPolicy) -> aws.iam.OpenIdConnectProvider:
-        """Without thumbprints: of issuers in S3, IAM trusts its own list of authorities instead. Its two documents come
-        with the runtime: until then no role of a scope class can be assumed."""
+        """Without thumbprints, which IAM takes as optional: it then connects to the issuer's host as this is made, and
+        keeps the thumbprint of the authority that it is shown (botocore's CreateOpenIDConnectProvider). Keys it fetches
+        over TLS that its own list of authorities vouches for, as for S3's hosts; thumbprints count for others alone.
+
+        So the bucket and its policy are there first. The two documents come with the runtime, whose key Pulumi never
+        has (ADR 12): until they are there, STS refuses whoever asks for a role of a scope class.
+        """
         return aws.iam.OpenIdConnectProvider(
             f"{self._name}-provider",
             url=url,

@@ -1,6 +1,7 @@
 """A network on AWS: a VPC with one way out by host name, or an own one; who carries which group; private endpoints.
 
-An own VPC keeps its own way out, its logs and its endpoint for S3: it gets security groups and interface endpoints.
+An own VPC keeps its own way out, its resolver, its logs and its endpoint for S3: it gets security groups and interface
+endpoints.
 The databases' groups come with the databases.
 """
 
@@ -111,7 +112,7 @@ class AwsNetwork(Network):
 
     def _create_groups(self) -> None:
         """The tools get no way out here: the databases let them to the replica, and no group holds back the VPC's
-        resolver. What they log, their nodes send."""
+        resolver (``aws_dns`` says what that answers). What they log, their nodes send."""
         runtime, tools, endpoints = (self._create_group(role) for role in ("runtime", "tools", "endpoints"))
         for index, block in enumerate(self._ground.blocks):
             self._allow_in(f"endpoints-from-{index}", endpoints, block)

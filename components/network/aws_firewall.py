@@ -2,8 +2,9 @@
 that it is declared with, passes; all else is dropped.
 
 Three limits: what a greeting names is believed, for TLS is not opened here; names are asked of the VPC's resolver,
-which does not go through the firewall and asks on; and a server's packets before the greeting is whole, such as window
-updates, may be dropped (AWS's form for what goes to the server alone, of June 2026, is not in the SDK's list).
+which does not go through the firewall (``aws_dns`` holds it to declared names); and a server's packets before the
+greeting is whole, such as window updates, may be dropped (AWS's form for what goes to the server alone, of June 2026,
+is not in the SDK's list).
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,5 @@
-"""A VPC made here: private subnets by role in each zone, flow logs, S3 by its own endpoint, and the way out.
+"""A VPC made here: private subnets by role in each zone, flow logs, a resolver that answers declared names alone
+(``aws_dns``), S3 by its own endpoint, and the way out.
 
 Workloads leave zone by zone through the firewall, so that answers come back by the firewall that saw the question:
 workloads → firewall → NAT → internet. Without declared hosts there is none of these. Nothing else has a route out.
@@ -13,6 +14,7 @@ import pulumi_aws as aws
 from pulumi import Input, Output
 
 from components.network import aws_plan as plan
+from components.network.aws_dns import Resolving, names
 from components.network.aws_firewall import EVERYWHERE, Firewall, LogArgs, endpoint_in
 
 ROLES = ("workloads", "primary", "replica", "endpoints")
@@ -58,6 +60,7 @@ class MadeGround:
         self._child = pulumi.ResourceOptions(parent=parent)
         self._vpc = self._create_vpc()
         self._create_flow_log()
+        self._create_resolving()
         subnets = {role: self._create_subnets(role) for role in ROLES}
         tables = {zone: self._create_table("workloads", zone, subnets["workloads"][zone]) for zone in asked.zones}
         for role in ("primary", "replica", "endpoints"):
@@ -164,6 +167,11 @@ class MadeGround:
             ),
             opts=self._child,
         )
+
+    def _create_resolving(self) -> None:
+        asked, hosts = self._asked, [host for host, _ in self._asked.exits]
+        answered = asked.partition.apply(lambda partition: names(asked.region, partition, hosts))
+        Resolving(self._parent, self._name, self._vpc.id, answered, asked.logs)
 
     def _create_flow_log(self) -> None:
         asked = self._asked

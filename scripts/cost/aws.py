@@ -46,6 +46,7 @@ def _network(spec: FabricSpec) -> Iterator[Use]:
         yield always(network, f"firewall endpoints, {zones}", "firewall.endpoint", zones * HOURS)
         yield grown(network, "traffic through the firewall", "firewall.data", TRAFFIC_GB)
         yield always(network, f"public addresses, {zones}", "vpc.address", zones * HOURS)
+        yield always(network, "names asked of the resolver, and their log", "dns.query", 1)
     endpoints = len(INTERFACES) * zones
     yield always(
         network, f"interface endpoints, {len(INTERFACES)} in {zones} zones at most", "vpc.endpoint", endpoints * HOURS

@@ -20,6 +20,7 @@ SUBNET, ROUTE = "aws:ec2/subnet:Subnet", "aws:ec2/route:Route"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
+DNS = "aws:route53/resolverFirewall"
 OWN = {role: [f"subnet-{role}-1", f"subnet-{role}-2"] for role in ("workloads", "primary", "replica", "endpoints")}
 CUSTOMER_KEY = {"type": "CUSTOMER_KMS", "keyId": KEY}
 CLAIMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -32,6 +33,10 @@ CLAIMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "net-refused": (
         "aws:cloudwatch/logGroup:LogGroup",
         {"name": "/loomstead/s/refused", "retentionInDays": 90, "kmsKeyId": KEY},
+    ),
+    "net-names": (
+        "aws:cloudwatch/logGroup:LogGroup",
+        {"name": "/loomstead/s/names", "retentionInDays": 90, "kmsKeyId": KEY},
     ),
     "net-flow-log": (
         "aws:ec2/flowLog:FlowLog",
@@ -181,7 +186,38 @@ CELL_NETWORK: list[tuple[str, str, dict[str, Any]]] = [
     ("aws:ec2/flowLog:FlowLog", "-flow-log", {"trafficType": "ALL", "logDestination": ..., "iamRoleArn": ...}),
     *(
         ("aws:cloudwatch/logGroup:LogGroup", f"-{of}", {"retentionInDays": ..., "kmsKeyId": ...})
-        for of in ("refused", "flows")
+        for of in ("refused", "flows", "names")
+    ),
+    (f"{DNS}RuleGroup:ResolverFirewallRuleGroup", "-names-rules", {}),
+    (f"{DNS}DomainList:ResolverFirewallDomainList", "-answered", {"domains": ...}),
+    (f"{DNS}DomainList:ResolverFirewallDomainList", "-unanswered", {"domains": ["*."]}),
+    (
+        f"{DNS}Rule:ResolverFirewallRule",
+        "-answered-rule",
+        {"action": "ALLOW", "priority": 100, "firewallDomainListId": ..., "firewallRuleGroupId": ...},
+    ),
+    (
+        f"{DNS}Rule:ResolverFirewallRule",
+        "-unanswered-rule",
+        {
+            "action": "BLOCK",
+            "blockResponse": "NXDOMAIN",
+            "priority": 200,
+            "firewallDomainListId": ...,
+            "firewallRuleGroupId": ...,
+        },
+    ),
+    (
+        f"{DNS}RuleGroupAssociation:ResolverFirewallRuleGroupAssociation",
+        "-names-rules-by-vpc",
+        {"firewallRuleGroupId": ..., "vpcId": ...},
+    ),
+    (f"{DNS}Config:ResolverFirewallConfig", "-names-closed", {"firewallFailOpen": "DISABLED", "resourceId": ...}),
+    ("aws:route53/resolverQueryLogConfig:ResolverQueryLogConfig", "-names-log", {"destinationArn": ...}),
+    (
+        "aws:route53/resolverQueryLogConfigAssociation:ResolverQueryLogConfigAssociation",
+        "-names-log-by-vpc",
+        {"resolverQueryLogConfigId": ..., "resourceId": ...},
     ),
 ]
 

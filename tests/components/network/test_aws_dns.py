@@ -1,0 +1,91 @@
+"""What the VPC's resolver answers: exactly what is declared and what AWS itself serves in the region."""
+
+from fnmatch import fnmatchcase
+
+import pytest
+
+from components.network.aws_dns import ALL_NAMES, names
+from tests.components.network.test_aws import DNS, OWN, network
+
+HOSTS = ["orders.example", "models.example", "orders.example"]
+OF_AWS = {
+    "aws": [
+        *(
+            "kms.eu-central-1.amazonaws.com",
+            "1234.dkr.ecr.eu-central-1.amazonaws.com",
+            "b.s3.eu-central-1.amazonaws.com",
+        ),
+        *("ABC.gr7.eu-central-1.eks.amazonaws.com", "s-primary.x.eu-central-1.rds.amazonaws.com"),
+        *("internal-s.eu-central-1.elb.amazonaws.com", "master.s.x.euc1.cache.amazonaws.com"),
+        *("eks-auth.eu-central-1.api.aws", "ip-10-20-0-4.eu-central-1.compute.internal"),
+    ],
+    "aws-eusc": [
+        *("kms.eusc-de-east-1.amazonaws.eu", "s-primary.x.eusc-de-east-1.rds.amazonaws.eu"),
+        *("eks-auth.eusc-de-east-1.api.amazonwebservices.eu", "ip-10-20-0-4.eusc-de-east-1.compute.internal"),
+    ],
+}
+REGIONS = {"aws": "eu-central-1", "aws-eusc": "eusc-de-east-1"}
+
+
+def answered(name: str, listed: list[str]) -> bool:
+    """As AWS reads a list: ``*`` at the beginning is one label or more."""
+    return any(fnmatchcase(name.lower(), each) for each in listed)
+
+
+@pytest.mark.parametrize(("partition", "name"), [(each, name) for each in OF_AWS for name in OF_AWS[each]])
+def test_what_the_fabric_calls_of_aws_is_answered(partition: str, name: str) -> None:
+    assert answered(name, names(REGIONS[partition], partition, []))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("secret.attacker.example", "secret.orders.example", "example", "amazonaws.com", "com"),
+        *("s3.amazonaws.com", "b.s3.us-east-1.amazonaws.com", "eu-central-1.amazonaws.com.attacker.example"),
+        *("attacker-eu-central-1.amazonaws.com", "kms.eusc-de-east-1.amazonaws.eu", "f.lambda-url.eu-central-1.on.aws"),
+    ],
+)
+def test_what_is_not_declared_is_not_answered(name: str) -> None:
+    assert not answered(name, names("eu-central-1", "aws", HOSTS))
+
+
+def test_declared_hosts_are_named_whole_and_once_before_aws() -> None:
+    listed = names("us-east-1", "aws", HOSTS)
+
+    assert listed[:2] == ["models.example", "orders.example"]
+    assert all(each.startswith("*.") for each in listed[2:])
+    assert len(set(listed)) == len(listed)
+    assert "*.ec2.internal" in listed  # Virginia's nodes are called so
+
+
+@pytest.mark.parametrize("region", REGIONS.values())
+def test_a_vpc_answers_the_list_first_and_then_nothing(region: str) -> None:
+    graph = network(region)
+    allowed, blocked = graph.named("net-answered-rule"), graph.named("net-unanswered-rule")
+
+    assert graph.named("net-answered").properties["domains"] == names(
+        region, "aws-eusc" if region.startswith("eusc") else "aws", ["models.example", "orders.example"]
+    )
+    assert graph.named("net-unanswered").properties["domains"] == [ALL_NAMES]
+    assert allowed.properties["firewallDomainListId"] == "net-answered-id"
+    assert blocked.properties["firewallDomainListId"] == "net-unanswered-id"
+    assert allowed.properties["priority"] < blocked.properties["priority"]
+
+
+def test_the_vpc_is_held_to_both_rules_and_to_no_half_of_them() -> None:
+    graph = network()
+    association = graph.named("net-names-rules-by-vpc")
+    rules = {graph.named(f"net-{role}-rule").urn for role in ("answered", "unanswered")}
+
+    assert rules <= set(association.dependencies)
+    assert association.properties["vpcId"] == graph.named("net-names-closed").properties["resourceId"] == "net-vpc-id"
+
+
+def test_without_declared_hosts_names_of_aws_alone_are_answered() -> None:
+    assert network(exits=[]).named("net-answered").properties["domains"] == names("eu-central-1", "aws", [])
+
+
+def test_the_resolver_of_an_own_vpc_is_its_owners() -> None:
+    graph = network(own={"vpc": "vpc-1", **OWN})
+
+    assert not [each for each in graph.resources if each.type.startswith((DNS, "aws:route53/"))]
