@@ -26,6 +26,7 @@ def test_every_kind_of_store_of_the_fabric_is_in_the_table() -> None:
         "gcp:sql/databaseInstance:DatabaseInstance",
         "gcp:kms/cryptoKey:CryptoKey",
         "gcp:storage/bucket:Bucket",
+        "gcp:logging/projectBucketConfig:ProjectBucketConfig",
         "aws:secretsmanager/secret:Secret",
         "aws:elasticache/replicationGroup:ReplicationGroup",
         "aws:sqs/queue:Queue",
