@@ -5,19 +5,26 @@ cloud always gives a value, ``Output[Optional[T]]`` that it may give none: inven
 what a program left out.
 """
 
+import gc
 import importlib
 import inspect
 import re
 import sys
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from pulumi import _types
 from pulumi.runtime import rpc
+
+from components.naming import cache_folder
+
+BYTECODE = cache_folder() / "bytecode"
+"""Of the SDKs, for the program and for the recorder: to compile a cloud's at each run takes longer than the run."""
 
 
 class UnknownType(Exception):
@@ -115,8 +122,24 @@ def _classes(package: str) -> Mapping[str, tuple[str, str]]:
 
 def _loaded(module: str, attribute: str) -> Any:
     """An SDK warns of those of its own modules that are deprecated as soon as it reads them."""
-    with _LOADING, warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+    with _LOADING, _quick(), warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         return getattr(importlib.import_module(module), attribute)
+
+
+@contextmanager
+def _quick() -> Generator[None]:
+    """Bytecode is kept, whatever the environment says, and the collector leaves alone what stays until the end."""
+    before = sys.pycache_prefix, sys.dont_write_bytecode
+    sys.pycache_prefix, sys.dont_write_bytecode = str(BYTECODE), False
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        sys.pycache_prefix, sys.dont_write_bytecode = before
+        gc.freeze()
+        if collects:
+            gc.enable()
 
 
 def _arguments(resource: type) -> type:

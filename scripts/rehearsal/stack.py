@@ -17,9 +17,9 @@ from typing import Any
 
 import yaml
 
-from components.naming import cache_folder
 from scripts.command import StepFailed, run
 from scripts.engine import Engine, environment
+from scripts.rehearsal.sdk import BYTECODE
 
 STEP_SECONDS = 600
 _LAST_LINES = 20
@@ -77,8 +77,8 @@ class Stack:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_DEBUG_COMMANDS": "true",  # --event-log is one of them
             "LOOMSTEAD_STACK_FILE": str(self._stack_file),
-            "PYTHONDONTWRITEBYTECODE": "",  # compiling a cloud's SDK at each run takes longer than the run
-            "PYTHONPYCACHEPREFIX": str(cache_folder() / "bytecode"),
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(BYTECODE),
             **more,
         }
         copied = _project(project)
