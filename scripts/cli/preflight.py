@@ -18,9 +18,10 @@ from scripts.cli.failure import CommandError
 from scripts.cli.options import ConfigFile
 from scripts.cli.output import console, print_json, print_table
 from scripts.cli.place import Place
-from scripts.preflight.checks import Asked, Grade, Result, preflight
+from scripts.preflight.checks import Asked, preflight
 from scripts.preflight.facts import Facts, FactsError, read
-from scripts.preflight.wanted import actions, names, quotas
+from scripts.preflight.results import Grade, Result
+from scripts.preflight.wanted import actions, brought, names, quotas
 
 FAILED = 2
 """Exit code where a check failed; a preflight that could not be had ends with 1."""
@@ -64,6 +65,7 @@ def _asked(stack: str, config_file: Path | None, facts: Path | None) -> tuple[As
         wanted=wanted,
         names=names(spec, stack) if spec else (),
         actions=actions(spec) if spec else (),
+        brought=brought(spec, stack) if spec else {},
         backend=os.environ.get("PULUMI_BACKEND_URL"),
     )
     return asked, known
@@ -77,7 +79,7 @@ def _collected(spec: FabricSpec | None, stack: str) -> Facts | None:
         collector = import_module(_COLLECTORS[spec.platform])
     except ModuleNotFoundError as missing:
         raise CommandError(f"{missing.name} is not installed: uv sync --extra {spec.platform}") from missing
-    return collector.collect(spec, names(spec, stack), actions(spec))
+    return collector.collect(spec, (*names(spec, stack), *brought(spec, stack)), actions(spec))
 
 
 def _write(path: Path, facts: Facts | None) -> None:

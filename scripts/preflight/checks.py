@@ -4,66 +4,38 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import StrEnum
 from ipaddress import ip_network
 from urllib.parse import parse_qs, urlsplit
 
 from components.fabric import asked_for, lacking
 from components.parity import NotSupported, require
 from components.review import StackReview, line
-from components.spec import Extent, FabricSpec, Platform
+from components.spec import FabricSpec, Platform
 from regions.boundary import Boundary, Flow, told
 from regions.catalogue import Catalogue, Country
 from regions.documents import shown
 from regions.residency import Purpose
 from scripts.cost.estimate import CODE as BUDGET
 from scripts.cost.estimate import NoPrices, estimate, over_budget
+from scripts.preflight.cluster import cluster
 from scripts.preflight.facts import Facts, Quota, State
+from scripts.preflight.results import RECORD, Grade, Result, passed, unknown
 
 ENGINE = (3, 255)
 """The oldest engine that the SDK's own version works with."""
 KUBERNETES = (1, 30)
 """Since when ValidatingAdmissionPolicy is stable (kubernetes.io, 2024-04-17)."""
-APIS = {
-    "postgresql.cnpg.io": "CloudNativePG, which runs the databases",
-    "cert-manager.io": "cert-manager, which makes certificates",
-    "gateway.networking.k8s.io": "Gateway API, by which callers come in",
-    "metrics.k8s.io": "a metrics server, by which gateways become more",
-}
-GPU_APIS = {"keda.sh": "KEDA, which starts and stops the model server"}
-BACKUP_APIS = {"barmancloud.cnpg.io": "CloudNativePG's plugin for Barman, which keeps backups"}
-CILIUM_APIS = {"cilium.io": "Cilium, which knows hosts by their names"}
 STALE = timedelta(days=7)
 _PLACEHOLDERS = re.compile(r"sha256:0{64}|\b(111122223333|123456789012)\b|0{8}-0{4}-|\.example\b")
 """Account numbers that AWS keeps for documentation, names that RFC 2606 keeps, digests of nothing."""
-
-
-class Grade(StrEnum):
-    """``info``: nobody could tell. ``warn``: `pulumi up` will go through, and somebody should know. ``fail``: it will
-    not, or must not."""
-
-    PASS = "pass"  # noqa: S105
-    INFO = "info"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True)
-class Result:
-    """``code``: stable. ``subject``: what was looked at. ``remedy``: none for what passed."""
-
-    code: str
-    grade: Grade
-    subject: str
-    message: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True)
 class Asked:
     """What a preflight is about. ``wanted``: quota → how much of it the fabric takes. ``names``: that it gives.
 
-    ``actions``: that the deployer must be allowed. ``backend``: URL of Pulumi's state, none: nobody said.
+    ``actions``: that the deployer must be allowed. ``brought``: Secrets that a person lays down in a cluster, with
+    their keys. ``backend``: URL of Pulumi's state, none: nobody said.
     """
 
     review: StackReview
@@ -72,6 +44,7 @@ class Asked:
     wanted: Mapping[str, float]
     names: tuple[str, ...]
     actions: tuple[str, ...]
+    brought: Mapping[str, tuple[str, ...]]
     backend: str | None
 
 
@@ -85,7 +58,7 @@ def preflight(asked: Asked, facts: Facts | None) -> list[Result]:
     results += _cost(spec, asked.catalogue)
     if facts is None:
         subject = f"{spec.platform} {spec.region}"
-        return [*results, Result("facts", Grade.INFO, subject, "nothing is known of it: no credentials", _RECORD)]
+        return [*results, Result("facts", Grade.INFO, subject, "nothing is known of it: no credentials", RECORD)]
     results += _age(facts, asked.today)
     results += _place(facts, spec)
     results += _permissions(facts, asked.actions)
@@ -96,19 +69,8 @@ def preflight(asked: Asked, facts: Facts | None) -> list[Result]:
     results += _names(facts, asked.names)
     results += _tools(facts)
     if spec.platform is Platform.KUBERNETES:
-        results += _cluster(facts, spec)
+        results += cluster(facts, spec, asked.brought)
     return results
-
-
-_RECORD = "give credentials, or --facts with what `loomstead preflight --record` wrote where they are"
-
-
-def _passed(code: str, subject: str, message: str) -> Result:
-    return Result(code, Grade.PASS, subject, message)
-
-
-def _unknown(code: str, subject: str) -> Result:
-    return Result(code, Grade.INFO, subject, "not known", _RECORD)
 
 
 def _stack_file(asked: Asked) -> Iterator[Result]:
@@ -118,10 +80,10 @@ def _stack_file(asked: Asked) -> Iterator[Result]:
     if spec is None:
         return
     if not reviewed.open:
-        yield _passed("spec/review", reviewed.file, "nothing against it")
+        yield passed("spec/review", reviewed.file, "nothing against it")
     try:
         require(asked_for(spec, asked.catalogue), spec.platform)
-        yield _passed("spec/capabilities", spec.platform, "has all that is asked for")
+        yield passed("spec/capabilities", spec.platform, "has all that is asked for")
     except NotSupported as lacks:
         remedy = "leave it out, or take another platform or extent"
         yield Result("spec/capabilities", Grade.FAIL, spec.platform, str(lacks), remedy)
@@ -154,7 +116,7 @@ def _backend(url: str | None, boundary: Boundary, asked: Asked) -> Iterator[Resu
         yield Result("backend/place", Grade.WARN, url, "nothing says where it lies", remedy)
         return
     if not countries:
-        yield _passed("backend/place", url, "it lies on this machine")
+        yield passed("backend/place", url, "it lies on this machine")
         return
     for data_class in boundary.data_classes:
         verdict = boundary.decide(
@@ -164,7 +126,7 @@ def _backend(url: str | None, boundary: Boundary, asked: Asked) -> Iterator[Resu
             message = f"it lies in {told(sorted(countries))}: {verdict.reason}"
             yield Result("backend/place", Grade.FAIL, url, message, "keep the state in a bucket inside the Boundary")
             return
-    yield _passed("backend/place", url, f"it lies in {told(sorted(countries))}")
+    yield passed("backend/place", url, f"it lies in {told(sorted(countries))}")
 
 
 def backend_countries(url: str, catalogue: Catalogue) -> frozenset[Country] | None:
@@ -193,7 +155,7 @@ def _cost(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Result]:
         yield Result(BUDGET, Grade.WARN, "budget", over, "raise budget.monthly, or take a smaller size")
     else:
         typical = f"a typical month is ${found.total.typical:,.0f} of ${spec.budget.monthly:,}"
-        yield _passed(BUDGET, "budget", f"{typical}, {len(found.unpriced)} things unpriced")
+        yield passed(BUDGET, "budget", f"{typical}, {len(found.unpriced)} things unpriced")
 
 
 def _age(facts: Facts, today: date) -> Iterator[Result]:
@@ -201,7 +163,7 @@ def _age(facts: Facts, today: date) -> Iterator[Result]:
         message = f"recorded on {facts.recorded.date()}, more than {STALE.days} days ago"
         yield Result("facts", Grade.WARN, f"{facts.platform} {facts.region}", message, "record them anew")
     else:
-        yield _passed("facts", f"{facts.platform} {facts.region}", f"as of {facts.recorded:%Y-%m-%d %H:%M}")
+        yield passed("facts", f"{facts.platform} {facts.region}", f"as of {facts.recorded:%Y-%m-%d %H:%M}")
 
 
 def _place(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
@@ -213,33 +175,33 @@ def _place(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
     if spec.platform is Platform.KUBERNETES:
         return
     if facts.account is None:
-        yield _unknown("credentials/account", "account")
+        yield unknown("credentials/account", "account")
     elif facts.account != spec.account:
         remedy = f"sign in to {spec.account}, or correct account in the stack file"
         yield Result("credentials/account", Grade.FAIL, facts.account, f"expected account {spec.account}", remedy)
     else:
-        yield _passed("credentials/account", facts.account, f"as {facts.principal or 'somebody'}")
+        yield passed("credentials/account", facts.account, f"as {facts.principal or 'somebody'}")
 
 
 def _permissions(facts: Facts, actions: tuple[str, ...]) -> Iterator[Result]:
     if facts.permissions is None:
-        yield _unknown("permissions", "permissions")
+        yield unknown("permissions", "permissions")
         return
     denied = [action for action in actions if facts.permissions.get(action) is False]
     untold = [action for action in actions if action not in facts.permissions]
     if denied:
         yield Result("permissions", Grade.FAIL, ", ".join(denied), "not allowed", "have them granted to the deployer")
     if untold:
-        yield Result("permissions", Grade.INFO, ", ".join(untold), "not known", _RECORD)
+        yield Result("permissions", Grade.INFO, ", ".join(untold), "not known", RECORD)
     if not denied and not untold:
-        yield _passed("permissions", f"{len(actions)} actions", "allowed")
+        yield passed("permissions", f"{len(actions)} actions", "allowed")
 
 
 def _quotas(facts: Facts, wanted: Mapping[str, float]) -> Iterator[Result]:
     for name, amount in wanted.items():
         quota = (facts.quotas or {}).get(name)
         if quota is None:
-            yield _unknown(f"quota/{name}", name)
+            yield unknown(f"quota/{name}", name)
         else:
             yield _quota(name, amount, quota)
 
@@ -250,7 +212,7 @@ def _quota(name: str, amount: float, quota: Quota) -> Result:
     if amount > left:
         remedy = "ask the cloud for more, which takes days, or take a smaller size"
         return Result(f"quota/{name}", Grade.FAIL, name, message, remedy)
-    return _passed(f"quota/{name}", name, message)
+    return passed(f"quota/{name}", name, message)
 
 
 def _models(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
@@ -259,10 +221,10 @@ def _models(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
         callable_there = (facts.models or {}).get(managed[1])
         if callable_there is None:
             yield Result(
-                code, Grade.INFO, subject, "the catalogue has it; whether this account may is not known", _RECORD
+                code, Grade.INFO, subject, "the catalogue has it; whether this account may is not known", RECORD
             )
         elif callable_there:
-            yield _passed(code, subject, "may be called")
+            yield passed(code, subject, "may be called")
         else:
             remedy = "have access to it granted in the provider's console, or take another candidate"
             yield Result(code, Grade.FAIL, subject, f"may not be called from {spec.region}", remedy)
@@ -270,11 +232,11 @@ def _models(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
 
 def _policies(facts: Facts) -> Iterator[Result]:
     if facts.policies is None:
-        yield _unknown("policies", "organisation's policies")
+        yield unknown("policies", "organisation's policies")
     for name, forbids in (facts.policies or {}).items():
         yield Result("policies", Grade.FAIL, name, forbids, "have the organisation except this account, or do without")
     if facts.policies == {}:
-        yield _passed("policies", "organisation's policies", "forbid nothing that the fabric does")
+        yield passed("policies", "organisation's policies", "forbid nothing that the fabric does")
 
 
 def _networks(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
@@ -285,14 +247,14 @@ def _networks(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
         return
     block = ip_network(spec.network.cidr)
     if facts.networks is None:
-        yield _unknown("network/overlap", str(block))
+        yield unknown("network/overlap", str(block))
         return
     clashes = {name: other for name, other in facts.networks.items() if block.overlaps(other)}
     for name, other in clashes.items():
         remedy = "take addresses that nobody has whom the fabric will ever be connected to"
         yield Result("network/overlap", Grade.WARN, str(block), f"{name} has {other}", remedy)
     if not clashes:
-        yield _passed("network/overlap", str(block), "nobody has these addresses")
+        yield passed("network/overlap", str(block), "nobody has these addresses")
 
 
 def _names(facts: Facts, names: tuple[str, ...]) -> Iterator[Result]:
@@ -305,7 +267,7 @@ def _names(facts: Facts, names: tuple[str, ...]) -> Iterator[Result]:
             case State.TAKEN:
                 yield Result("names/taken", Grade.FAIL, name, "somebody else has it", "name the stack otherwise")
     if names and all(states.get(name) in (State.FREE, State.OWN) for name in names):
-        yield _passed("names/free", f"{len(names)} names", "can be given")
+        yield passed("names/free", f"{len(names)} names", "can be given")
 
 
 def _tools(facts: Facts) -> Iterator[Result]:
@@ -320,51 +282,4 @@ def _tools(facts: Facts) -> Iterator[Result]:
                 f"tools/{tool}", Grade.FAIL, version, f"expected {wanted} or newer", f"bring {tool} to {wanted}"
             )
         else:
-            yield _passed(f"tools/{tool}", version, "new enough")
-
-
-def apis(spec: FabricSpec) -> dict[str, str]:
-    """The groups of operators that the fabric's objects are of, and what each is."""
-    if spec.extent is not Extent.FABRIC:
-        return {}
-    return {
-        **APIS,
-        **(GPU_APIS if spec.hosted else {}),
-        **(BACKUP_APIS if spec.backup.store else {}),
-        **(CILIUM_APIS if spec.cluster.cilium else {}),
-    }
-
-
-def _cluster(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
-    for group, what in apis(spec).items():
-        if facts.apis is None:
-            yield _unknown("cluster/apis", group)
-        elif group not in facts.apis:
-            yield Result(
-                "cluster/apis", Grade.FAIL, group, f"the cluster does not serve it: {what}", "install it first"
-            )
-        else:
-            yield _passed("cluster/apis", group, what)
-    name = spec.cluster.storage_class or ""
-    if facts.storage_classes is None:
-        yield _unknown("cluster/storage", name)
-    elif name not in facts.storage_classes:
-        known = ", ".join(facts.storage_classes) or "none"
-        yield Result(
-            "cluster/storage", Grade.FAIL, name, f"no such StorageClass; there are {known}", "name one of them"
-        )
-    else:
-        yield _passed("cluster/storage", name, "there")
-    yield _labelled("cluster/region", spec.region, facts.regions, "topology.kubernetes.io/region")
-    if spec.cluster.gpu:
-        yield _labelled("cluster/gpu", spec.cluster.gpu.family, facts.gpus, "loomstead/gpu")
-
-
-def _labelled(code: str, value: str, nodes: Mapping[str, int] | None, label: str) -> Result:
-    if nodes is None:
-        return _unknown(code, value)
-    if not nodes.get(value):
-        return Result(
-            code, Grade.FAIL, value, f"no node has the label {label}={value}", f"label the nodes {label}={value}"
-        )
-    return _passed(code, value, f"{nodes[value]} nodes")
+            yield passed(f"tools/{tool}", version, "new enough")

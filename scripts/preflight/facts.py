@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -34,6 +34,21 @@ class State(StrEnum):
     DELETED = "deleted"
 
 
+class Operator(_Frozen):
+    """``image``: the one that it puts into pods of others."""
+
+    version: str | None = None
+    image: str | None = None
+
+
+class Reach(StrEnum):
+    """Of the API of the stack's own cluster, from this machine. ``absent``: no such cluster is there yet."""
+
+    ABSENT = "absent"
+    ANSWERS = "answers"
+    SILENT = "silent"
+
+
 class Facts(_Frozen):
     """``None``: nobody asked.
 
@@ -42,7 +57,10 @@ class Facts(_Frozen):
     ``policies``: the organisation's policy → what it forbids that the fabric does. ``networks``: name → block that the
     new network must not overlap, peered ones and on-premises routes too. ``names``: name → its state.
     ``versions``: of ``pulumi``, and of the API server as ``kubernetes``. ``apis``: groups that a cluster serves.
-    ``storage_classes``: of a cluster. ``regions``, ``gpus``: nodes by their labels of region and GPU.
+    ``storage_classes``: of a cluster. ``regions``, ``gpus``: nodes by their labels of region and GPU. ``operators``: by
+    name, those that were seen to run. ``secrets``: ``namespace/name`` → keys; none where it is not there, null where
+    its namespace is not. ``reach``, ``machine``: whether the cluster's API answers this machine, and the address that
+    it would call from.
     """
 
     platform: Platform
@@ -62,6 +80,10 @@ class Facts(_Frozen):
     storage_classes: tuple[str, ...] | None = None
     regions: dict[str, int] | None = None
     gpus: dict[str, int] | None = None
+    operators: dict[str, Operator] | None = None
+    secrets: dict[str, tuple[str, ...] | None] | None = None
+    reach: Reach | None = None
+    machine: IPv4Address | IPv6Address | None = None
 
 
 def read(path: Path) -> Facts:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from components.cluster.aws_plan import GPUS, gpu_machine, system_nodes
+from components.kubernetes.parts import Part
 from components.spec import Extent, FabricSpec, Platform
 from regions.catalogue import Catalogue
 
@@ -11,6 +12,7 @@ _SECRETS = ("issuer", "ledger", "subjects", "webhook")
 _ACTIONS = {
     Platform.AWS: (
         *("ec2:CreateVpc", "ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "network-firewall:CreateFirewall"),
+        *("route53resolver:CreateFirewallRuleGroup", "route53resolver:CreateResolverQueryLogConfig"),
         *("kms:CreateKey", "kms:Sign", "secretsmanager:CreateSecret", "rds:CreateDBInstance"),
         *("rds:CreateDBInstanceReadReplica", "iam:CreateRole", "iam:PutRolePolicy", "iam:CreateOpenIDConnectProvider"),
         *("s3:CreateBucket", "logs:CreateLogGroup", "elasticache:CreateReplicationGroup", "eks:CreateCluster"),
@@ -35,6 +37,15 @@ def names(spec: FabricSpec, stack: str) -> tuple[str, ...]:
     if spec.platform is not Platform.AWS:
         return ()
     return tuple(f"loomstead/{stack}/{secret}" for secret in _SECRETS)
+
+
+def brought(spec: FabricSpec, stack: str) -> Mapping[str, tuple[str, ...]]:
+    """``namespace/Secret`` → keys that a person lays down in it; Pulumi never has them."""
+    if spec.platform is not Platform.KUBERNETES:
+        return {}
+    store = {f"{stack}-{Part.PRIMARY}/backup": ("access-key-id", "secret-access-key")} if spec.backup.store else {}
+    weights = {f"{stack}-{Part.MODELS}/weights": ("credentials",)} if spec.hosted else {}
+    return {**store, **weights}
 
 
 def quotas(spec: FabricSpec, catalogue: Catalogue) -> Mapping[str, float]:

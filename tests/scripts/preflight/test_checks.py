@@ -1,5 +1,6 @@
 """Preflight passes on what is known to be right, says what is not known, and fails on each thing that would fail."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -10,19 +11,19 @@ from typing import Any
 import pytest
 import yaml
 
-from components.loading import load_spec
+from components.infrastructure import Budget
 from components.naming import REPOSITORY
 from components.review import review_read
-from components.spec import CONFIG_KEY, Backup, FabricSpec
+from components.spec import CONFIG_KEY, FabricSpec
 from regions.catalogue import load_catalogue
-from scripts.preflight.checks import Asked, Grade, Result, apis, backend_countries, preflight
+from scripts.preflight.checks import Asked, backend_countries, preflight
 from scripts.preflight.facts import Facts, FactsError, read
-from scripts.preflight.wanted import actions, names, quotas, vcpus
+from scripts.preflight.results import Grade, Result
+from scripts.preflight.wanted import actions, brought, names, quotas, vcpus
 
 FACTS = REPOSITORY / "tests" / "fixtures" / "facts"
 TODAY = date(2026, 11, 23)
 CATALOGUE = load_catalogue()
-ON_PREMISES = load_spec(REPOSITORY / "stacks" / "Pulumi.kubernetes-onprem.yaml")
 OWN = {
     "111122223333.dkr": "480922017431.dkr",
     '"111122223333"': '"480922017431"',
@@ -49,6 +50,7 @@ def stack(name: str, *, own: bool = True) -> Asked:
         wanted=quotas(spec, CATALOGUE),
         names=names(spec, name),
         actions=actions(spec),
+        brought=brought(spec, name),
         backend="s3://state?region=eu-central-1",
     )
 
@@ -59,7 +61,8 @@ def said(spec: FabricSpec | None) -> FabricSpec:
 
 
 def known(name: str, **other: Any) -> Facts:
-    return Facts.model_validate({**read(FACTS / f"{name}.json").model_dump(), **other})
+    text = (FACTS / f"{name}.json").read_text().replace(".example", OWN[".example"])
+    return Facts.model_validate({**json.loads(text), **other})
 
 
 def graded(results: list[Result], grade: Grade) -> set[str]:
@@ -78,6 +81,8 @@ def test_an_own_cluster_that_has_everything_fails_nothing() -> None:
 
     assert graded(results, Grade.FAIL) <= {"spec/capabilities"}
     assert {"cluster/apis", "cluster/storage", "cluster/region", "cluster/gpu"} <= graded(results, Grade.PASS)
+    assert {"cluster/operator", "cluster/operator-image", "cluster/secret"} <= graded(results, Grade.PASS)
+    assert graded(results, Grade.WARN) == set()
 
 
 @pytest.mark.parametrize(
@@ -118,20 +123,6 @@ def test_what_would_fail_on_a_cluster_fails_here(other: Mapping[str, Any], code:
     results = preflight(stack("kubernetes-onprem"), known("kubernetes", **other))
 
     assert code in graded(results, Grade.FAIL)
-
-
-@pytest.mark.parametrize("group", apis(ON_PREMISES))
-def test_each_operator_that_a_cluster_lacks_is_named(group: str) -> None:
-    served = [each for each in known("kubernetes").apis or () if each != group]
-    results = preflight(stack("kubernetes-onprem"), known("kubernetes", apis=served))
-    assert [each.subject for each in results if (each.code, each.grade) == ("cluster/apis", Grade.FAIL)] == [group]
-
-
-def test_a_cluster_without_a_store_a_model_or_cilium_needs_no_operators_of_theirs() -> None:
-    spec = ON_PREMISES
-    cluster = spec.cluster.model_copy(update={"cilium": False})
-    less = spec.model_copy(update={"cluster": cluster, "backup": Backup(), "models": {}})
-    assert apis(spec).keys() - apis(less).keys() == {"keda.sh", "barmancloud.cnpg.io", "cilium.io"}
 
 
 @pytest.mark.parametrize(
@@ -219,3 +210,33 @@ def test_facts_that_cannot_be_read_say_why(text: str, problem: str, tmp_path: Pa
     (tmp_path / "facts.json").write_text(text)
     with pytest.raises(FactsError, match=problem):
         read(tmp_path / "facts.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "monthly", "grade", "says"),
+    [
+        ("aws-us-east-1", 10, Grade.WARN, "budget.monthly is $10"),
+        ("aws-us-east-1", 1_000_000, Grade.PASS, "of $1,000,000"),
+        ("aws-eusc-de-east-1", 1_000_000, Grade.INFO, "no price is known in eusc-de-east-1"),
+        ("kubernetes-onprem", 1_000_000, Grade.INFO, "your own"),
+    ],
+)
+def test_a_typical_month_is_held_against_the_budget(name: str, monthly: int, grade: Grade, says: str) -> None:
+    asked = stack(name)
+    budget = Budget(monthly=monthly, notify=("platform@corp.example",))
+    spec = said(asked.review.spec).model_copy(update={"budget": budget})
+
+    results = preflight(replace(asked, review=replace(asked.review, spec=spec)), None)
+
+    (found,) = [each for each in results if each.code == "cost/budget"]
+    assert (found.grade, says in found.message) == (grade, True), found.message
+    assert bool(found.remedy) is (grade is not Grade.PASS)
+
+
+def test_without_a_budget_nothing_is_held_against_it() -> None:
+    asked = stack("aws-us-east-1")
+    spec = said(asked.review.spec).model_copy(update={"budget": None})
+
+    results = preflight(replace(asked, review=replace(asked.review, spec=spec)), None)
+
+    assert "cost/budget" not in {each.code for each in results}
