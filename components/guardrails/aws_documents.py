@@ -46,6 +46,7 @@ SHUT: Final = (
         "logs:DeleteRetentionPolicy",
         "logs:DisassociateKmsKey",
         "organizations:LeaveOrganization",
+        "route53resolver:DisassociateFirewallRuleGroup",
     ),
 )
 """What takes a guard away."""
