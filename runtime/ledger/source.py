@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from runtime.ledger.checkpoint import numbers
+from runtime.ledger.record import hash_of, mac_of
+
 # Rows that lack their partner are findings, hence the full joins.
 _ROWS = """
 SELECT coalesce(ledger.txn, ledger_content.txn, ledger_heads.txn), coalesce(ledger.seq, ledger_content.seq),
@@ -23,6 +26,7 @@ _CHECKPOINTS = "SELECT n, jws FROM ledger_checkpoints ORDER BY n"
 _KEYS = "SELECT id, subject, nonce, wrapped FROM subject_keys"
 
 _EXPORT = """
+CREATE TABLE made_at (checkpoint INTEGER, mac BLOB);
 CREATE TABLE checkpoints (n INTEGER PRIMARY KEY, jws TEXT);
 CREATE TABLE subject_keys (id TEXT PRIMARY KEY, subject TEXT, nonce BLOB, wrapped BLOB);
 CREATE TABLE rows (txn TEXT, seq INTEGER, record TEXT, hash BLOB, mac BLOB, nonce BLOB, ciphertext BLOB,
@@ -79,6 +83,10 @@ class ExportSource:
     def __init__(self, file: sqlite3.Connection) -> None:
         self._file = file
 
+    def made_at(self) -> tuple[int, bytes]:
+        """The last checkpoint that there was, as the export says, and its proof; 0 and nothing where it does not."""
+        return self._file.execute("SELECT checkpoint, mac FROM made_at").fetchone() or (0, b"")
+
     async def checkpoints(self) -> AsyncIterator[tuple[int, str]]:
         for row in self._file.execute("SELECT n, jws FROM checkpoints ORDER BY n"):
             yield row
@@ -92,17 +100,29 @@ class ExportSource:
         return {"id": key_id, "subject": row[1], "nonce": row[2], "wrapped": row[3]} if row else None
 
 
-async def export(conn: Any, path: Path) -> None:
-    """Writes the whole ledger, still encrypted, to a new SQLite file; raises ``FileExistsError``."""
+async def export(conn: Any, path: Path, ledger_key: bytes, checkpoints: Path) -> None:
+    """Writes the whole ledger, still encrypted, to a new SQLite file; raises ``FileExistsError``.
+
+    It says which checkpoint it was made at: the last of the folder before, so that a table cut by then does not pass,
+    or of the table.
+    """
+    number = max(numbers(checkpoints), default=0)
     with closing(_new_file(path)) as file, file:
         async with conn.transaction(isolation="repeatable_read", readonly=True):
             source = DatabaseSource(conn)
             async for checkpoint in source.checkpoints():
                 file.execute("INSERT INTO checkpoints VALUES (?, ?)", checkpoint)
+                number = max(number, checkpoint[0])
             async for key in conn.cursor(_KEYS):
                 file.execute("INSERT INTO subject_keys VALUES (?, ?, ?, ?)", [str(key["id"]), *list(key.values())[1:]])
             async for row in source.rows():
                 file.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        file.execute("INSERT INTO made_at VALUES (?, ?)", [number, mac_of_export(ledger_key, number)])
+
+
+def mac_of_export(ledger_key: bytes, number: int) -> bytes:
+    """The ledger's key on "the export was made at checkpoint ``number``"; no record is such a text."""
+    return mac_of(ledger_key, hash_of(b"exported at checkpoint %d" % number))
 
 
 def open_export(path: Path) -> sqlite3.Connection:

@@ -6,11 +6,17 @@ completeness  nothing is missing: no gap, no cut tail, no task or checkpoint gon
 Without the ledger's key nobody can forge a record, without the issuer's no checkpoint. Content whose key was erased
 is counted, not found fault with. What happened after the last checkpoint and was removed together with its head
 leaves no trace here: that is what the period of checkpoints is for.
+
+The folder grows meanwhile. A checkpoint is in the table before it is in the folder: the folder is listed before the
+database is looked at, and a newer checkpoint has a while to get there. An export says, under the ledger's key, which
+checkpoint the folder was at when it was made: what came later is not held against it, and ``Report.newer`` counts it.
 """
 
+import asyncio
 import hmac
 import sqlite3
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,10 +30,12 @@ from joserfc.jwk import ECKey
 from runtime.ledger.checkpoint import CheckpointError, digest_of, numbers, read
 from runtime.ledger.content import ContentError, SubjectKey, SubjectKeys
 from runtime.ledger.record import GENESIS, Record, hash_of, mac_of, parse
-from runtime.ledger.source import DatabaseSource, ExportSource, Row, Source, open_export
+from runtime.ledger.source import DatabaseSource, ExportSource, Row, Source, mac_of_export, open_export
 
 FINDINGS = 1000
 """Findings that a report lists; it counts all of them."""
+_ARRIVES_SECONDS = 5.0
+_POLL_SECONDS = 0.05
 
 
 class Verdict(StrEnum):
@@ -52,13 +60,15 @@ class Finding:
 
 @dataclass
 class Report:
-    """``erased``: contents whose key is gone. ``faults``: findings of each verdict, listed or not."""
+    """``erased``: contents whose key is gone. ``newer``: checkpoints of the folder from after the export: what they
+    signed is not judged. ``faults``: findings of each verdict, listed or not."""
 
     tasks: int = 0
     records: int = 0
     contents: int = 0
     erased: int = 0
     checkpoints: int = 0
+    newer: int = 0
     findings: list[Finding] = field(default_factory=list)
     faults: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
 
@@ -94,20 +104,29 @@ class Trust:
 
 async def verify(conn: Any, trust: Trust) -> Report:
     """The ledger of the database that ``conn`` is on, as it is at this moment; ``conn`` may not be in a transaction."""
+    there = numbers(trust.checkpoints)
     async with conn.transaction(isolation="repeatable_read", readonly=True):
-        return await _verify(DatabaseSource(conn), trust)
+        return await _verify(DatabaseSource(conn), trust, there, Report())
 
 
 async def verify_export(path: Path, trust: Trust) -> Report:
     """The ledger in a file of ``source.export``; needs no database."""
     with closing(open_export(path)) as file:
-        return await _verify(ExportSource(file), trust)
+        source, report, there = ExportSource(file), Report(), numbers(trust.checkpoints)
+        number, mac = source.made_at()
+        if hmac.compare_digest(mac_of_export(trust.ledger_key, number), mac):
+            known = [n for n in there if n <= number]
+            report.newer = len(there) - len(known)
+        else:
+            report.changed(None, number, "is not what the ledger's key says that the export was made at")
+            known = there
+        return await _verify(source, trust, known, report)
 
 
-async def _verify(source: Source, trust: Trust) -> Report:
-    report = Report()
+async def _verify(source: Source, trust: Trust, there: Sequence[int], report: Report) -> Report:
+    """``there``: the checkpoints that the folder had before the ledger was looked at."""
     with closing(_Signed()) as signed:
-        await _check_checkpoints(source, trust, signed, report)
+        await _check_checkpoints(source, trust, there, signed, report)
         keys = SubjectKeys(trust.subjects_key)
         chain: _Chain | None = None
         async for row in source.rows():
@@ -149,8 +168,11 @@ class _Signed:
         self._file.close()
 
 
-async def _check_checkpoints(source: Source, trust: Trust, signed: _Signed, report: Report) -> None:
-    number, before = 0, ""
+async def _check_checkpoints(
+    source: Source, trust: Trust, there: Sequence[int], signed: _Signed, report: Report
+) -> None:
+    number, before, newest = 0, "", max(there, default=0)
+    deadline = time.monotonic() + _ARRIVES_SECONDS
     async for n, text in source.checkpoints():
         report.checkpoints += 1
         if n != number + 1:
@@ -165,9 +187,12 @@ async def _check_checkpoints(source: Source, trust: Trust, signed: _Signed, repo
             if n == number + 1 and checkpoint.prev != before:
                 report.changed(None, n, "does not follow the one before")
             signed.add(checkpoint.heads)
-        _check_file(trust.checkpoints / f"{n}.jws", n, text, report)
+        file = trust.checkpoints / f"{n}.jws"
+        while n > newest and not file.exists() and time.monotonic() < deadline:  # noqa: ASYNC110  another process writes it
+            await asyncio.sleep(_POLL_SECONDS)
+        _check_file(file, n, text, report)
         number, before = n, digest_of(text)
-    for n in numbers(trust.checkpoints):
+    for n in there:
         if n > number:
             report.missing(None, n, "is in the folder, but the table ends before it")
 

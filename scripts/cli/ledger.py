@@ -45,6 +45,8 @@ def verify_ledger(
         f"{report.records} records of {report.tasks} tasks, {report.checkpoints} checkpoints, "
         f"content of {report.erased} records erased"
     )
+    if report.newer:
+        console.print(f"{report.newer} checkpoints are newer than the export: what they signed is not in it")
     if not (report.integrity and report.completeness):
         raise typer.Exit(FAILED)
 
@@ -77,7 +79,7 @@ async def _verify(place: Place, exported: Path | None) -> Report:
 async def _export(place: Place, path: Path) -> None:
     async with _database(place) as conn:
         try:
-            await export(conn, path)
+            await export(conn, path, read_secret(place.secrets / "ledger.key"), place.folder / "checkpoints")
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror}. Name a new file.") from error
 

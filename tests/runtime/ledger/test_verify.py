@@ -1,8 +1,9 @@
 """Tampering, first with the database as its owner could, then with any byte or row of an export."""
 
+import asyncio
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ async def test_a_role_that_may_only_read_is_enough(
     conn = await asyncpg.connect(database.dsn("auditor"))
     try:
         assert await verify(conn, trust) == Report(tasks=3, records=12, contents=6, checkpoints=2)
-        await export(conn, tmp_path / "export.db")
+        await export(conn, tmp_path / "export.db", LEDGER_KEY, trust.checkpoints)
     finally:
         await conn.close()
 
@@ -288,10 +289,10 @@ async def test_checkpoints_of_a_key_that_nobody_trusts_are_worth_nothing(
 
 
 @pytest.fixture
-async def exported(recorded: Ledger, pool: asyncpg.Pool, tmp_path: Path) -> Path:
+async def exported(recorded: Ledger, pool: asyncpg.Pool, tmp_path: Path, trust: Trust) -> Path:
     path = tmp_path / "export.db"
     async with pool.acquire() as conn:
-        await export(conn, path)
+        await export(conn, path, LEDGER_KEY, trust.checkpoints)
     return path
 
 
@@ -308,16 +309,116 @@ async def test_an_export_verifies_without_the_database(exported: Path, trust: Tr
     assert await verify_export(exported, trust) == Report(tasks=3, records=12, contents=6, checkpoints=2)
 
 
-async def test_an_export_never_overwrites(exported: Path, pool: asyncpg.Pool) -> None:
+async def test_an_export_never_overwrites(exported: Path, pool: asyncpg.Pool, trust: Trust) -> None:
     async with pool.acquire() as conn:
         with pytest.raises(FileExistsError):
-            await export(conn, exported)
+            await export(conn, exported, LEDGER_KEY, trust.checkpoints)
+
+
+async def test_an_export_older_than_the_folder_is_whole_as_of_its_checkpoint(
+    exported: Path, recorded: Ledger, checkpointer: Checkpointer, trust: Trust
+) -> None:
+    await recorded.append(step("a", 5), step("new", 1))
+    await checkpointer.write()
+    assert await verify_export(exported, trust) == Report(tasks=3, records=12, contents=6, checkpoints=2, newer=1)
+
+
+LAST = "DELETE FROM checkpoints WHERE n = 2"
+CLAIMS = {
+    "the claim stands": [],
+    "an older claim": ["UPDATE made_at SET checkpoint = 1"],
+    "no claim": ["DELETE FROM made_at"],
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+async def test_an_export_cut_to_an_older_checkpoint_is_told_from_an_older_export(
+    claim: list[str], exported: Path, trust: Trust
+) -> None:
+    """The cutter has no key: records, heads and marks fit what the first checkpoint signed, the claim does not."""
+    cut = [
+        LAST,
+        "DELETE FROM rows WHERE seq > 2",
+        """UPDATE rows SET head_seq = 2, head_hash = (SELECT hash FROM rows AS last WHERE last.txn = rows.txn
+        AND last.seq = 2)""",
+    ]
+
+    def tamper(file: sqlite3.Connection) -> None:
+        for statement in [*cut, *claim]:
+            file.execute(statement)
+
+    report = await tampered(exported, trust, tamper)
+    assert "completeness: checkpoint 2: is in the folder, but the table ends before it" in map(str, report.findings)
+    assert report.integrity is (not claim)
+
+
+async def test_an_export_of_a_database_cut_before_it_fails(
+    recorded: Ledger, pool: asyncpg.Pool, owner_pool: asyncpg.Pool, trust: Trust, tmp_path: Path
+) -> None:
+    await owner_pool.execute("DELETE FROM ledger_checkpoints WHERE n = 2")
+    async with pool.acquire() as conn:
+        await export(conn, tmp_path / "export.db", LEDGER_KEY, trust.checkpoints)
+    assert not (await verify_export(tmp_path / "export.db", trust)).completeness
+
+
+async def test_a_checkpoint_written_while_the_database_is_verified_is_no_fault(
+    recorded: Ledger, pool: asyncpg.Pool, checkpointer: Checkpointer, trust: Trust
+) -> None:
+    """It reaches table and folder after the verifier's look at the database, in the middle of its work."""
+    await recorded.append(step("new", 1))
+    async with pool.acquire() as conn:
+        meddled = _Meddled(conn, checkpointer.write)
+        assert verdicts(await verify(meddled, trust)) == (True, True)
+    assert (trust.checkpoints / "3.jws").exists()
+
+
+async def test_a_checkpoint_on_its_way_to_the_folder_is_no_fault(
+    recorded: Ledger, pool: asyncpg.Pool, trust: Trust
+) -> None:
+    late = trust.checkpoints / "2.jws"
+    text = late.read_text()
+    late.unlink()
+
+    async def arrive() -> None:
+        await asyncio.sleep(0.2)
+        write(late, text)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(arrive())
+        assert verdicts(await check(pool, trust)) == (True, True)
+
+
+async def test_a_last_checkpoint_that_never_reaches_the_folder_is_missing(
+    recorded: Ledger, pool: asyncpg.Pool, trust: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.ledger.verify._ARRIVES_SECONDS", 0.1)
+    (trust.checkpoints / "2.jws").unlink()
+    assert verdicts(await check(pool, trust)) == (True, False)
+
+
+class _Meddled:
+    """A connection, and what happens once its transaction has looked at the database."""
+
+    def __init__(self, conn: Any, meddle: Callable[[], Awaitable[None]]) -> None:
+        self._conn, self._meddle = conn, meddle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._conn, name)
+
+    async def _cursor(self, query: str) -> AsyncIterator[Any]:
+        async for row in self._conn.cursor(query):
+            await self._meddle()
+            yield row
+
+    def cursor(self, query: str, **options: Any) -> AsyncIterator[Any]:
+        return self._cursor(query) if "ledger_checkpoints" in query else self._conn.cursor(query, **options)
 
 
 CELLS = [("rows", column) for column in ("record", "hash", "mac", "nonce", "ciphertext")] + [
     ("subject_keys", "nonce"),
     ("subject_keys", "wrapped"),
     ("checkpoints", "jws"),
+    ("made_at", "mac"),
 ]
 
 
