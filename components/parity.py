@@ -129,6 +129,7 @@ _GCP: Mapping[Capability, Parity] = {
     ),
     Capability.BUDGET: Unsupported("not built yet: it is a billing account's, which no stack file names"),
     Capability.REPLICA: Native("addresses of its own, which only the tools' service account signs in to"),
+    Capability.COST: Native("dated price table by region: least, typical, most; what is unpriced is named"),
 }
 _KUBERNETES: Mapping[Capability, Parity] = {
     Capability.NETWORK: Native("a namespace for each part, NetworkPolicies that deny all but what is listed"),

@@ -8,7 +8,6 @@ fewer than its primary does not start. Users of a replica are its primary's, so 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict
 
 import pulumi
@@ -17,6 +16,7 @@ from pulumi_gcp import projects, sql
 
 from components.infrastructure import Refused
 from components.postgres.contract import Postgres
+from components.postgres.gcp_sizes import SIZES, Sized
 
 DATABASE = "loomstead"
 PORT = 5432
@@ -24,23 +24,7 @@ LOG_DAYS = 7
 """Of transaction logs, for recovery to a point in time: the most that the edition ENTERPRISE keeps."""
 
 
-@dataclass(frozen=True)
-class _Size:
-    """Storage in GiB: at first, and the most that it grows to by itself. ``connections``: sessions at once."""
-
-    primary: str
-    replica: str
-    storage: int
-    most: int
-    connections: int
-
-
 Size = Literal["small", "medium", "large"]
-SIZES: dict[str, _Size] = {
-    "small": _Size("db-custom-2-8192", "db-custom-2-8192", 50, 200, 200),
-    "medium": _Size("db-custom-4-16384", "db-custom-4-16384", 200, 1000, 400),
-    "large": _Size("db-custom-16-65536", "db-custom-8-32768", 1000, 8000, 800),
-}
 
 
 class GcpPostgresError(Refused):
@@ -230,12 +214,12 @@ def _user_name(account: str) -> str:
     return account.removesuffix(".gserviceaccount.com")
 
 
-def checked(args: GcpPostgresSizes) -> _Size:
+def checked(args: GcpPostgresSizes) -> Sized:
     """The size with what was said otherwise. Raises ``GcpPostgresError`` with all that Cloud SQL would refuse later."""
     if args["size"] not in SIZES:
         raise GcpPostgresError(f"postgres: size {args['size']!r} is none of {', '.join(SIZES)}")
     size = SIZES[args["size"]]
-    wanted = _Size(
+    wanted = Sized(
         args.get("primary_tier", size.primary),
         args.get("replica_tier", size.replica),
         args.get("storage_gib", size.storage),

@@ -11,13 +11,17 @@ from regions.catalogue import Catalogue
 from scripts.cost.prices import Price, load
 from scripts.cost.use import Use
 
-USES: Mapping[Platform, str] = {Platform.AWS: "scripts.cost.aws", Platform.AZURE: "scripts.cost.azure"}
+USES: Mapping[Platform, str] = {
+    Platform.AWS: "scripts.cost.aws",
+    Platform.AZURE: "scripts.cost.azure",
+    Platform.GCP: "scripts.cost.gcp",
+}
 CODE = "cost/budget"
 """Of the finding that a month typically costs more than the budget."""
 
 
 class NoPrices(LookupError):
-    """Nobody sends a bill for this platform, or none that is known here; the message says which."""
+    """Nobody sends a bill for this platform."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Estimate:
 def estimate(spec: FabricSpec, catalogue: Catalogue) -> Estimate:
     """Raises ``NoPrices``, ``PriceError``, and ``Refused`` for machines that cannot be had."""
     if spec.platform not in USES:
-        raise NoPrices(_why(spec.platform))
+        raise NoPrices(f"{spec.platform}: its machines are your own, and nobody here knows what they cost you")
     prices = load(spec.platform, spec.region, catalogue)
     lines, unpriced = [], []
     for use in import_module(USES[spec.platform]).used(spec, catalogue):
@@ -110,12 +114,6 @@ def over_budget(spec: FabricSpec, found: Estimate) -> str | None:
     typical = found.total.typical
     more = f", and {len(found.unpriced)} more are unpriced" if found.unpriced else ""
     return f"a typical month is ${typical:,.0f}{more}; budget.monthly is ${spec.budget.monthly:,}"
-
-
-def _why(platform: Platform) -> str:
-    if platform in (Platform.KUBERNETES, Platform.LOCAL):
-        return f"{platform}: its machines are your own, and nobody here knows what they cost you"
-    return f"{platform}: no prices of it are kept here"
 
 
 def _sum(lines: tuple[Line, ...]) -> Amounts:

@@ -58,6 +58,7 @@ ELSEWHERE = {Capability.REPLICA: "postgres", Capability.COST: "cost"}
 PROVED = {
     (Capability.COST, "aws"): "tests/scripts/cost/test_estimate.py",
     (Capability.COST, "azure"): "tests/scripts/cost/test_estimate.py",
+    (Capability.COST, "gcp"): "tests/scripts/cost/test_estimate.py",
     (Capability.VECTOR, "aws"): "tests/components/vector/test_aws.py",
     (Capability.VECTOR, "kubernetes"): "tests/components/vector/test_kubernetes.py",
 }

@@ -7,13 +7,15 @@ import pytest
 import yaml
 
 from components.cluster.aws_nodes import GPU_GIB, SYSTEM_GIB
+from components.keys import gcp as gcp_keys
 from components.keys.aws import MANIFEST, SECRETS
 from components.loading import load_spec
 from components.naming import REPOSITORY
+from components.network.gcp_apis import REGIONAL, REGISTRIES
 from components.parity import Capability
 from components.spec import CONFIG_KEY, FabricSpec
 from regions.catalogue import load_catalogue
-from scripts.cost import aws
+from scripts.cost import aws, gcp
 from scripts.cost.estimate import NoPrices, dollars, estimate, over_budget
 from scripts.cost.use import GPU_HOURS, HOURS
 
@@ -32,7 +34,7 @@ def changed(tmp_path: Path, stack: str, **more: Any) -> FabricSpec:
     return load_spec(file)
 
 
-@pytest.mark.parametrize("stack", ["aws-eu-central-1", "aws-us-east-1", "azure-swedencentral"])
+@pytest.mark.parametrize("stack", ["aws-eu-central-1", "aws-us-east-1", "azure-swedencentral", "gcp-europe-west3"])
 def test_least_is_not_above_typical_nor_typical_above_most(stack: str) -> None:
     found = estimate(shipped(stack), CATALOGUE)
     for line in found.lines:
@@ -110,3 +112,18 @@ def test_what_the_estimate_counts_is_what_the_fabric_makes() -> None:
     assert (aws.NODE_GIB, aws.GPU_NODE_GIB) == (SYSTEM_GIB, GPU_GIB)
     assert aws.SECRETS == SECRETS
     assert ("encryption", MANIFEST) == aws.KEYS
+    assert (gcp.SIGNERS, gcp.SECRETS) == (gcp_keys.SIGNERS, gcp_keys.SECRETS)
+    assert len(gcp.ENDPOINTS) == 1 + len(REGIONAL)
+    assert len(gcp.ZONES) == 1 + len(REGISTRIES["googleapis.com"])
+
+
+def test_cloud_sql_is_paid_by_vcpu_memory_and_storage_and_twice_in_two_zones() -> None:
+    found = estimate(shipped("gcp-europe-west3"), CATALOGUE)
+    items = {(line.use.capability, line.use.item): line for line in found.lines}
+
+    assert items[Capability.POSTGRES, "sql.cpu"].use.typical == 2 * 2 * HOURS
+    assert items[Capability.REPLICA, "sql.cpu"].use.typical == 2 * HOURS
+    assert items[Capability.REPLICA, "sql.memory"].use.typical == 8 * HOURS
+    assert items[Capability.POSTGRES, "sql.cpu"].price.of == "us-central1", "nobody here knows Frankfurt's"
+    assert items[Capability.POSTGRES, "sql.ssd"].price.of is None
+    assert "kms.hsm-symmetric" in {use.item for use in found.unpriced}
