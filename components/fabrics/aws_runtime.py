@@ -75,7 +75,7 @@ class AwsRuntime:
         self._child = pulumi.ResourceOptions(parent=fabric, providers=[aws, self._create_provider()])
         self._spaces = self._create_spaces()
         self._inside = self._create_inside()
-        self._create_guards()
+        self._guards = self._create_guards(asked)
         self._cache = self._create_cache()
         self._vector = self._create_vector()
         self._orchestrator = self._create_orchestrator()
@@ -200,14 +200,16 @@ class AwsRuntime:
             self._child,
         )
 
-    def _create_guards(self) -> None:
-        KubernetesGuardrails(
+    def _create_guards(self, asked: AskedGateway) -> KubernetesGuardrails:
+        return KubernetesGuardrails(
             f"{self._name}-guards",
             {
                 "stack": self._found.stack,
-                "namespaces": [*self._spaces.namespaces.values()],
+                "namespaces": self._spaces.namespaces,
                 "registries": [self._found.registry],
                 "region": self._found.region,
+                "image": asked.image,
+                "provision": Part.RUNTIME,
             },
             self._child,
         )
@@ -478,7 +480,7 @@ class AwsRuntime:
                 "provision_part": Part.RUNTIME,
                 "database_ca": found.authority,
                 "revision": fabric.keys.generation.apply(str),
-                "after": [*self._inside.groups, *filter(None, [self._inside.balancer])],
+                "after": [*self._inside.groups, *filter(None, [self._inside.balancer]), self._guards],
                 "vpc": network.id,
                 "subnets": network.workloads,
                 "runtime_group": network.runtime_group,

@@ -41,7 +41,7 @@ class KubernetesFabric(Fabric):
 
     @staticmethod
     def check(ground: Ground) -> None:
-        """Raises ``Refused``, and ``ValueError`` for a stack whose name begins no namespace's."""
+        """Raises ``Refused``."""
         check_network(network_of(planned(ground)))
 
     def __init__(self, name: str, ground: Ground, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -51,7 +51,7 @@ class KubernetesFabric(Fabric):
         self._child = pulumi.ResourceOptions(parent=self, providers=[self._create_provider()])
         self._network = self._create_network()
         self._cluster = self._create_cluster()
-        self._create_guardrails()
+        self._guardrails = self._create_guardrails()
         self._create_budget()
         self._keys = self._create_keys()
         self._create_backup()
@@ -103,14 +103,17 @@ class KubernetesFabric(Fabric):
             self._child,
         )
 
-    def _create_guardrails(self) -> None:
-        KubernetesGuardrails(
+    def _create_guardrails(self) -> KubernetesGuardrails:
+        return KubernetesGuardrails(
             f"{self._name}-guardrails",
             {
                 "stack": self._found.stack,
-                "namespaces": [*self._network.namespaces.values()],
+                "namespaces": self._network.namespaces,
                 "registries": [self._found.registry],
                 "region": self._found.region,
+                "image": self._found.gateway.image,
+                "provision": Part.PRIMARY,
+                "operator": self._spec.cluster.operator,
             },
             self._child,
         )
@@ -350,7 +353,7 @@ class KubernetesFabric(Fabric):
                 "gateway_class": spec.cluster.gateway_class,
                 "certificate_issuer": found.gateway.certificate,
                 "revision": self._keys.generation.apply(str),
-                "after": [self._postgres],
+                "after": [self._postgres, self._guardrails],
                 **chosen(replicas=found.gateway.replicas),
             },
             self._child,

@@ -5,9 +5,8 @@ They bind by the namespaces' names, which nobody can change, so that no label ta
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypedDict
+from collections.abc import Mapping, Sequence
+from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi import Input
@@ -24,55 +23,62 @@ from pulumi_kubernetes.admissionregistration.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, LabelSelectorRequirementArgs, ObjectMetaArgs
 
 from components.guardrails.contract import Guardrails
-from components.kubernetes.parts import REGION_LABEL
+from components.guardrails.kubernetes_workloads import CONTAINERS, Check, images, origin, workloads
+from components.infrastructure import Refused
+from components.kubernetes.parts import REGION_LABEL, Part
+from components.kubernetes.pods import image_by_digest
 
 _REGISTRY = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]+)?(/[a-z0-9]([-a-z0-9._]*[a-z0-9])?)*")
 _REGION = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
-_PODS = ("pods", "pods/ephemeralcontainers")
 
 
 class KubernetesGuardrailsArgs(TypedDict):
-    """``stack``: begins every policy's name. ``namespaces``: those of the fabric.
+    """``stack``: begins every policy's name. ``namespaces``: those of the fabric, by part.
 
     ``registries``: host, with or without the beginning of a path, of every registry that images may come from.
-    ``region``: value of the region's label at the nodes that may run a pod.
+    ``region``: value of the region's label at the nodes that may run a pod. ``image``: the runtime's, by digest.
+    ``provision``: the part that the Job of that name runs in. ``operator``: namespace of CloudNativePG, where it makes
+    the fabric's databases.
     """
 
     stack: str
-    namespaces: Input[Sequence[Input[str]]]
+    namespaces: Mapping[Part, Input[str]]
     registries: Sequence[str]
     region: str
-
-
-@dataclass(frozen=True)
-class _Check:
-    """``variables``: CEL by name. ``refusals``: CEL that has to hold → what is said where it does not."""
-
-    name: str
-    operations: tuple[str, ...]
-    variables: dict[str, str]
-    refusals: dict[str, str]
+    image: str
+    provision: Part
+    operator: NotRequired[str]
 
 
 class KubernetesGuardrails(Guardrails):
-    """``policies``: known once they are bound. Raises ``ValueError`` for a registry or region that is none."""
+    """``policies``: known once they are bound.
+
+    Raises ``ValueError`` for a registry or region that is none, ``Refused`` for an image that no digest names.
+    """
 
     def __init__(self, name: str, args: KubernetesGuardrailsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        checks = (_images(args["registries"]), _host(), _region(args["region"]))
+        spaces, operator = args["namespaces"], args.get("operator")
+        image = image_by_digest(args["image"], "gateway.image")
+        checks = (
+            _images(args["registries"]),
+            _host(),
+            _region(args["region"]),
+            workloads(spaces, image, args["provision"], operator),
+            origin(spaces, operator),
+        )
         self.policies = pulumi.Output.all(*(self._create_policy(check) for check in checks))
         self.register_outputs({"policies": self.policies})
 
-    def _create_policy(self, check: _Check) -> pulumi.Output[str]:
+    def _create_policy(self, check: Check) -> pulumi.Output[str]:
         policy = ValidatingAdmissionPolicy(
             f"{self._name}-{check.name}",
             metadata=ObjectMetaArgs(name=f"{self._args['stack']}-{check.name}"),
             spec=ValidatingAdmissionPolicySpecArgs(
                 failure_policy="Fail",
-                match_constraints=self._pods(check.operations),
+                match_constraints=self._matched(check),
                 variables=[VariableArgs(name=name, expression=cel) for name, cel in check.variables.items()],
                 validations=[
                     ValidationArgs(expression=cel, message=message, reason="Forbidden")
@@ -91,30 +97,43 @@ class KubernetesGuardrails(Guardrails):
         )
         return pulumi.Output.all(policy.metadata.name, binding.urn).apply(lambda known: known[0])
 
-    def _pods(self, operations: Sequence[str]) -> MatchResourcesArgs:
+    def _matched(self, check: Check) -> MatchResourcesArgs:
         fabric = LabelSelectorRequirementArgs(
-            key="kubernetes.io/metadata.name", operator="In", values=self._args["namespaces"]
+            key="kubernetes.io/metadata.name", operator="In", values=[*self._args["namespaces"].values()]
         )
-        rule = NamedRuleWithOperationsArgs(
-            api_groups=[""], api_versions=["v1"], operations=[*operations], resources=[*_PODS], scope="Namespaced"
-        )
+        rules = [
+            NamedRuleWithOperationsArgs(
+                api_groups=[group],
+                api_versions=["v1"],
+                operations=[*check.operations],
+                resources=[*resources],
+                scope="Namespaced",
+            )
+            for group, resources in check.resources.items()
+        ]
         return MatchResourcesArgs(
-            namespace_selector=LabelSelectorArgs(match_expressions=[fabric]), resource_rules=[rule]
+            namespace_selector=LabelSelectorArgs(match_expressions=[fabric]), resource_rules=rules
         )
 
 
-def _images(registries: Sequence[str]) -> _Check:
-    """An image can be changed at a pod that runs, so updates count too. One can be a volume as well."""
+def check_registries(registries: Sequence[str]) -> None:
+    """Raises ``Refused``, as ``KubernetesGuardrails`` does."""
     wrong = [registry for registry in registries if not _REGISTRY.fullmatch(registry)]
     if wrong or not registries:
-        raise ValueError(f"registries: expected as registry.example or registry.example/team, got {wrong or 'none'}")
-    run = [f"object.spec.?{kind}.orValue([]).map(c, c.image)" for kind in _CONTAINERS]
-    mounted = 'object.spec.?volumes.orValue([]).filter(v, has(v.image)).map(v, v.image.?reference.orValue(""))'
+        raise Refused(
+            f"registries: expected as registry.example or registry.example/team, got {wrong or 'none'}: "
+            "name the runtime's image, and so its registry, by gateway.image"
+        )
+
+
+def _images(registries: Sequence[str]) -> Check:
+    """An image can be changed at a pod that runs, so updates count too. One can be a volume as well."""
+    check_registries(registries)
     allowed = json.dumps([f"{registry}/" for registry in sorted(registries)])
-    return _Check(
+    return Check(
         "images",
         ("CREATE", "UPDATE"),
-        {"images": " + ".join([*run, mounted]), "registries": allowed},
+        {"images": images("object"), "registries": allowed},
         {
             "variables.images.all(image, variables.registries.exists(registry, image.startsWith(registry)))": (
                 f"images come from {', '.join(sorted(registries))} alone: push this one there"
@@ -126,16 +145,16 @@ def _images(registries: Sequence[str]) -> _Check:
     )
 
 
-def _host() -> _Check:
+def _host() -> Check:
     privileged = " + ".join(
-        f"object.spec.?{kind}.orValue([]).map(c, c.?securityContext.?privileged.orValue(false))" for kind in _CONTAINERS
+        f"object.spec.?{kind}.orValue([]).map(c, c.?securityContext.?privileged.orValue(false))" for kind in CONTAINERS
     )
     ports = " + ".join(
         f"object.spec.?{kind}.orValue([]).map(c, c.?ports.orValue([]).exists(p, p.?hostPort.orValue(0) != 0))"
-        for kind in _CONTAINERS
+        for kind in CONTAINERS
     )
     spaces = "[object.spec.?hostNetwork, object.spec.?hostPID, object.spec.?hostIPC]"
-    return _Check(
+    return Check(
         "host",
         ("CREATE", "UPDATE"),
         {"privileged": privileged, "ports": ports},
@@ -152,11 +171,11 @@ def _host() -> _Check:
     )
 
 
-def _region(region: str) -> _Check:
+def _region(region: str) -> Check:
     """A pod cannot change its node, so only its creation counts."""
     if not _REGION.fullmatch(region):
         raise ValueError(f"region: expected a label's value as eu-central-1, got {region!r}")
-    return _Check(
+    return Check(
         "region",
         ("CREATE",),
         {},

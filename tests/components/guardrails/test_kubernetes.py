@@ -12,25 +12,33 @@ import pulumi_kubernetes
 import pytest
 
 from components.guardrails.contract import Guardrails
-from components.guardrails.kubernetes import REGION_LABEL, KubernetesGuardrails, KubernetesGuardrailsArgs
+from components.guardrails.kubernetes import KubernetesGuardrails, KubernetesGuardrailsArgs
+from components.infrastructure import Refused
+from components.kubernetes.parts import PART_LABEL, REGION_LABEL, Part
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, conforms, record, reviewed
+from tests.fixtures.workloads import owned
 
 STACK = "guard-test"
 INSIDE, OUTSIDE = f"{STACK}-tools", f"{STACK}-of-somebody-else"
-ARGS: KubernetesGuardrailsArgs = {
-    "stack": STACK,
-    "namespaces": [INSIDE, f"{STACK}-runtime"],
-    "registries": ["registry.internal:5000/loomstead", "mirror.internal"],
-    "region": "onprem",
-}
+NAMESPACES = {part: f"{STACK}-{part}" for part in Part}
 DIGEST = "@sha256:" + "0123456789abcdef" * 4
 IMAGE = f"registry.internal:5000/loomstead/runtime{DIGEST}"
+ARGS: KubernetesGuardrailsArgs = {
+    "stack": STACK,
+    "namespaces": NAMESPACES,
+    "registries": ["registry.internal:5000/loomstead", "mirror.internal"],
+    "region": "onprem",
+    "image": IMAGE,
+    "provision": Part.PRIMARY,
+    "operator": "cnpg-system",
+}
+CHECKS = ("images", "host", "region", "workloads", "origin")
 ENOUGH_SECONDS = 20
 POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 CELL_GUARDRAILS: list[tuple[str, str, Mapping[str, object]]] = [
     entry
-    for check in ("images", "host", "region")
+    for check in CHECKS
     for entry in (
         (POLICY, f"-{check}", {"spec.failurePolicy": "Fail", "spec.validations.0.expression": ...}),
         (f"{POLICY}Binding", f"-{check}-bound", {"spec.validationActions.0": "Deny"}),
@@ -55,18 +63,30 @@ def pod(**spec: Any) -> Pod:
 
 def pod_in(namespace: str, **spec: Any) -> Pod:
     right = {"containers": [{"name": "a", "image": IMAGE}], "nodeSelector": {REGION_LABEL: "onprem"}}
-    metadata = {"name": "asked", "namespace": namespace}
+    labels = {PART_LABEL: namespace.removeprefix(f"{STACK}-")}
+    metadata = {"name": "asked", "namespace": namespace, "labels": labels, "ownerReferences": owned("Deployment", "a")}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**right, **spec}}
+
+
+def replica_set(name: str) -> Pod:
+    """As somebody would make one that his pods are told by."""
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": pod()["spec"]}
+    metadata = {"name": name, "namespace": INSIDE}
+    return {"metadata": metadata, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
 
 
 @pytest.fixture(scope="module")
 def guarded(cluster: Cluster) -> Cluster:
     """The cluster with the policies in force: the API server takes a moment to read them."""
-    for name in (INSIDE, OUTSIDE):
+    for name in (*NAMESPACES.values(), OUTSIDE):
         cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     for each in manifests(guardrails()):
         cluster.apply(each)
-    wrong = [pod(containers=[{"name": "a", "image": "a"}]), pod(hostNetwork=True), pod(nodeSelector={})]
+    forged = {"apiVersion": "apps/v1", "kind": "ReplicaSet", **replica_set("a-5d8c7f6b9")}
+    wrong = [
+        *(pod(containers=[{"name": "a", "image": "a"}]), pod(hostNetwork=True), pod(nodeSelector={})),
+        *({**pod(), "metadata": {**pod()["metadata"], "labels": {}}}, forged),
+    ]
     until = time.monotonic() + ENOUGH_SECONDS
     while not all(map(cluster.refusal, wrong)):
         assert time.monotonic() < until, "the policies are not in force"
@@ -85,20 +105,21 @@ def test_every_object_has_its_parent_and_an_explicit_provider(preview: bool) -> 
 def test_each_policy_fails_closed_and_denies_in_every_namespace_of_the_fabric() -> None:
     graph = guardrails()
     outputs = graph.outputs[graph.component("loomstead:guardrails:Guardrails").urn]
-    assert outputs == {"policies": [f"{STACK}-images", f"{STACK}-host", f"{STACK}-region"]}
+    assert outputs == {"policies": [f"{STACK}-{check}" for check in CHECKS]}
     assert outputs.keys() == Guardrails.__annotations__.keys()
-    for role in ("images", "host", "region"):
+    for role in CHECKS:
         policy = graph.named(f"fabric-guardrails-{role}")
         assert policy.type == "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
         assert policy.properties["metadata"] == {"name": f"{STACK}-{role}"}
         assert policy.properties["spec"]["failurePolicy"] == "Fail"
         matched = policy.properties["spec"]["matchConstraints"]
         assert matched["namespaceSelector"]["matchExpressions"] == [
-            {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [INSIDE, f"{STACK}-runtime"]}
+            {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [*NAMESPACES.values()]}
         ]
-        (rule,) = matched["resourceRules"]
-        assert rule["resources"] == ["pods", "pods/ephemeralcontainers"]
-        assert "CREATE" in rule["operations"]
+        rules = matched["resourceRules"]
+        looked_at = [["replicasets"], ["jobs"]] if role == "origin" else [["pods", "pods/ephemeralcontainers"]]
+        assert [rule["resources"] for rule in rules] == looked_at
+        assert all("CREATE" in rule["operations"] for rule in rules)
         binding = graph.named(f"fabric-guardrails-{role}-bound")
         assert binding.type == "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding"
         assert binding.properties["spec"] == {
@@ -209,8 +230,10 @@ FOREIGN = f"docker.io/library/nginx{DIGEST}"
 def test_a_pod_that_was_let_in_gets_no_other_image(
     guarded: Cluster, subresource: str | None, change: dict[str, Any]
 ) -> None:
-    guarded.apply(pod())
-    said = guarded.refusal_to_change(pod(), {"spec": change}, subresource)
+    kept = pod()
+    kept["metadata"]["name"] = "kept"
+    guarded.create(kept)
+    said = guarded.refusal_to_change(kept, {"spec": change}, subresource)
     assert f"'{STACK}-images'" in (said or "")
 
 
@@ -218,14 +241,204 @@ def test_other_namespaces_are_left_alone(guarded: Cluster) -> None:
     assert guarded.refusal(pod_in(OUTSIDE, hostNetwork=True, nodeSelector={})) is None
 
 
+CONTROLLERS = "system:serviceaccount:kube-system:"
+CNPG = "system:serviceaccount:cnpg-system:cnpg-manager"
+"""CloudNativePG's, by whatever name its chart gives it."""
+RIGHTS = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRoleBinding",
+    "metadata": {"name": f"{STACK}-operator"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    "subjects": [
+        {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:serviceaccounts:cnpg-system"}
+    ],
+}
+
+
+def owned_pod(part: Part, owner: tuple[str, str], account: str | None = None, image: str = IMAGE) -> Pod:
+    """What the owner's controller would send."""
+    given = {"serviceAccountName": account} if account else {}
+    made = pod_in(NAMESPACES[part], containers=[{"name": "a", "image": image}], **given)
+    return {**made, "metadata": {**made["metadata"], "ownerReferences": owned(*owner)}}
+
+
+def relabelled(made: Pod, labels: Mapping[str, str]) -> Pod:
+    return {**made, "metadata": {**made["metadata"], "labels": {**labels}}}
+
+
+def test_a_database_operators_pods_are_let_in_with_the_label_and_without(guarded: Cluster) -> None:
+    """Instances are its own; its Jobs' pods have no labels of the fabric's (cloudnative-pg, pkg/specs/jobs.go)."""
+    guarded.apply(RIGHTS)
+    for part, cluster in ((Part.PRIMARY, "primary"), (Part.PRIMARY, "restored"), (Part.REPLICA, "replica")):
+        instance = owned_pod(part, ("Cluster", cluster), cluster)
+        assert guarded.refusal(instance, CNPG) is None
+        assert guarded.refusal(relabelled(instance, {"cnpg.io/cluster": cluster}), CNPG) is None
+        for role in ("1-initdb", "2-join", "1-full-recovery", "1-major-upgrade"):
+            joins = owned_pod(part, ("Job", f"{cluster}-{role}"), cluster)
+            assert guarded.refusal(relabelled(joins, {"cnpg.io/cluster": cluster})) is None
+
+
+@pytest.mark.parametrize("part", Part)
+def test_a_pod_under_another_parts_label_is_refused(guarded: Cluster, part: Part) -> None:
+    other = Part.TOOLS if part is Part.RUNTIME else Part.RUNTIME
+    wrong = [{PART_LABEL: str(other)}, {PART_LABEL: ""}]
+    for labels in [*wrong, *([] if part in (Part.PRIMARY, Part.REPLICA) else [{}])]:
+        said = guarded.refusal(relabelled(pod_in(NAMESPACES[part]), labels)) or ""
+        assert f"'{STACK}-workloads'" in said
+        assert "the network knows a pod by its label loomstead/part" in said
+
+
+def test_a_bare_pod_is_refused(guarded: Cluster) -> None:
+    bare = pod()
+    del bare["metadata"]["ownerReferences"]
+    referring = {
+        **bare,
+        "metadata": {**bare["metadata"], "ownerReferences": [{**owned("Job", "a")[0], "controller": False}]},
+    }
+    for made in (bare, referring):
+        for asks in (None, f"{CONTROLLERS}job-controller"):
+            assert "a pod without a controller is held to no network policy" in (guarded.refusal(made, asks) or "")
+
+
+@pytest.mark.parametrize("asks", ["system:admin", "system:serviceaccount:default:job-controller", CNPG])
+def test_a_pod_that_names_a_controller_and_is_made_by_somebody_else_is_refused(guarded: Cluster, asks: str) -> None:
+    """``CNPG`` makes pods where it has databases, and is trusted by name there as here."""
+    guarded.apply(RIGHTS)
+    guarded.apply(
+        {
+            **RIGHTS,
+            "metadata": {"name": f"{STACK}-forger"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": asks}],
+        }
+    )
+    said = guarded.refusal(owned_pod(Part.RUNTIME, ("Job", "gateway"), "gateway"), asks) or ""
+    assert f"'{STACK}-workloads'" in said
+    assert ("run others in the namespace of the tools" if asks == CNPG else "pods are made by the cluster's") in said
+
+
+@pytest.mark.parametrize(
+    ("part", "owner", "account"),
+    [
+        (Part.RUNTIME, ("Deployment", "gateway"), "worker"),
+        (Part.RUNTIME, ("Deployment", "gateway"), None),
+        (Part.RUNTIME, ("Deployment", "gateway-2"), "gateway"),
+        (Part.RUNTIME, ("StatefulSet", "gateway"), "gateway"),
+        (Part.RUNTIME, ("Job", "provision"), "provision"),
+        (Part.RUNTIME, ("Deployment", "reads-secrets"), None),
+        (Part.PRIMARY, ("Deployment", "provision"), "provision"),
+        (Part.PRIMARY, ("Job", "provision-2"), "provision"),
+        (Part.PRIMARY, ("Job", "provision"), "primary"),
+        (Part.PRIMARY, ("Job", "primary"), "primary"),
+        (Part.PRIMARY, ("StatefulSet", "primary-2-join"), "primary"),
+        (Part.REPLICA, ("Job", "provision"), "provision"),
+        (Part.CACHE, ("Deployment", "valkey"), None),
+        (Part.OBSERVABILITY, ("Deployment", "collector"), None),
+        (Part.MODELS, ("Deployment", "model"), "gateway"),
+    ],
+)
+def test_a_workload_that_is_not_the_fabrics_or_has_another_account_is_refused(
+    guarded: Cluster, part: Part, owner: tuple[str, str], account: str | None
+) -> None:
+    said = guarded.refusal(owned_pod(part, owner, account)) or ""
+    assert f"'{STACK}-workloads'" in said
+    assert "the fabric's own workloads alone run here, each under its own ServiceAccount" in said
+
+
+def test_what_runs_the_tools_is_whoevers_raises_it(guarded: Cluster) -> None:
+    assert guarded.refusal(owned_pod(Part.TOOLS, ("StatefulSet", "mine"), "tools")) is None
+
+
+def test_the_account_of_provisioning_is_for_the_runtimes_image_alone(guarded: Cluster) -> None:
+    provision, other = ("Job", "provision"), f"mirror.internal/shell{DIGEST}"
+    assert guarded.refusal(owned_pod(Part.PRIMARY, provision, "provision")) is None
+    foreign = owned_pod(Part.PRIMARY, provision, "provision", other)
+    first = owned_pod(Part.PRIMARY, provision, "provision")
+    first["spec"]["initContainers"] = [{"name": "b", "image": other}]
+    mounts = owned_pod(Part.PRIMARY, provision, "provision")
+    mounts["spec"]["volumes"] = mounting(other)
+    for made in (foreign, first, mounts):
+        said = guarded.refusal(made) or ""
+        assert f"the ServiceAccount provision is for the Job provision and the image {IMAGE} alone" in said
+
+
+def test_what_was_let_in_keeps_its_part_its_controller_and_its_image(guarded: Cluster) -> None:
+    """Its finalizers go all the same, as its Job's controller takes them off."""
+    made = owned_pod(Part.PRIMARY, ("Job", "provision"), "provision")
+    made["metadata"]["name"] = "changes"
+    guarded.create(made)
+    other = f"mirror.internal/shell{DIGEST}"
+    ephemeral = {"spec": {"ephemeralContainers": [{"name": "c", "image": other}]}}
+    for change, subresource, reason in (
+        ({"metadata": {"labels": {PART_LABEL: "runtime"}}}, None, "the network knows a pod by its label"),
+        (
+            {"metadata": {"ownerReferences": [{"uid": "b1a6c4", "$patch": "delete"}]}},
+            None,
+            "a pod without a controller",
+        ),
+        ({"spec": {"containers": [{"name": "a", "image": other}]}}, None, "the ServiceAccount provision is for"),
+        (ephemeral, "ephemeralcontainers", "the ServiceAccount provision is for"),
+    ):
+        assert reason in (guarded.refusal_to_change(made, change, subresource) or "")
+    assert guarded.refusal_to_change(made, {"metadata": {"annotations": {"a": "b"}}}) is None
+
+
+def test_a_pod_of_the_image_before_is_let_go(guarded: Cluster) -> None:
+    made = owned_pod(Part.PRIMARY, ("Job", "provision"), "provision")
+    made["metadata"]["name"] = "ends"
+    guarded.create(made)
+    newer = IMAGE.replace("0123", "3210")
+    for each in manifests(guardrails({**ARGS, "image": newer})):
+        guarded.apply(each)
+    until = time.monotonic() + ENOUGH_SECONDS
+    while guarded.refusal(owned_pod(Part.PRIMARY, ("Job", "provision"), "provision")) is None:
+        assert time.monotonic() < until, "the newer image is not asked for"
+        time.sleep(0.1)
+    assert guarded.refusal_to_change(made, {"metadata": {"annotations": {"a": "b"}}}) is None
+    assert guarded.refusal(owned_pod(Part.PRIMARY, ("Job", "provision"), "provision", newer)) is None
+    for each in manifests(guardrails()):
+        guarded.apply(each)
+    while guarded.refusal(owned_pod(Part.PRIMARY, ("Job", "provision"), "provision")) is not None:
+        assert time.monotonic() < until, "the image is not asked for again"
+        time.sleep(0.1)
+
+
+def test_a_replica_set_is_made_by_its_deployments_controller_alone(guarded: Cluster) -> None:
+    forged = {"apiVersion": "apps/v1", "kind": "ReplicaSet", **replica_set("gateway-5d8c7f6b9")}
+    assert "make a Deployment" in (guarded.refusal(forged) or "")
+    assert guarded.refusal(forged, f"{CONTROLLERS}deployment-controller") is None
+    elsewhere = {**forged, "metadata": {"name": "a", "namespace": OUTSIDE}}
+    assert guarded.refusal(elsewhere) is None
+
+
+def test_a_databases_jobs_are_its_operators(guarded: Cluster) -> None:
+    guarded.apply(RIGHTS)
+    template = {"spec": {**pod()["spec"], "restartPolicy": "Never"}}
+    for part, name, asks, let in (
+        (Part.PRIMARY, "primary-2-join", None, False),
+        (Part.REPLICA, "replica-1-pgbasebackup", f"{CONTROLLERS}cronjob-controller", False),
+        (Part.PRIMARY, "primary-2-join", CNPG, True),
+        (Part.PRIMARY, "provision", None, True),
+        (Part.TOOLS, "mine", None, True),
+    ):
+        metadata = {"name": name, "namespace": NAMESPACES[part]}
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": template}}
+        said = guarded.refusal(job, asks)
+        assert said is None if let else "there are Jobs of its operator and provision, and no others" in (said or "")
+
+
+def test_an_image_that_no_digest_names_is_no_runtimes() -> None:
+    with pytest.raises(Refused, match=r"gateway\.image"):
+        guardrails({**ARGS, "image": "registry.internal:5000/loomstead/runtime:1"})
+
+
 @pytest.mark.parametrize("registry", ["", "a b", "https://a", "a/", 'a"] + ["', "A"])
 def test_what_is_no_registry_is_refused(registry: str) -> None:
-    with pytest.raises(ValueError, match=r"^registries: expected as registry\.example or"):
+    with pytest.raises(Refused, match=r"^registries: expected as registry\.example or"):
         guardrails({**ARGS, "registries": [registry]})
 
 
 def test_no_registry_at_all_is_refused() -> None:
-    with pytest.raises(ValueError, match="got none"):
+    with pytest.raises(Refused, match="got none"):
         guardrails({**ARGS, "registries": []})
 
 
