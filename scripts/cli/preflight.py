@@ -79,7 +79,7 @@ def _collected(spec: FabricSpec | None, stack: str) -> Facts | None:
         collector = import_module(_COLLECTORS[spec.platform])
     except ModuleNotFoundError as missing:
         raise CommandError(f"{missing.name} is not installed: uv sync --extra {spec.platform}") from missing
-    return collector.collect(spec, (*names(spec, stack), *brought(spec, stack)), actions(spec))
+    return collector.collect(spec, stack, actions(spec))
 
 
 def _write(path: Path, facts: Facts | None) -> None:

@@ -1,15 +1,18 @@
 """Facts of an AWS account and region, asked with whatever credentials the machine has. Nothing is changed there."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from ipaddress import ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
+from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from components.spec import FabricSpec, Platform
-from scripts.preflight.facts import Facts, FactsError, Quota, State
+from scripts.preflight.facts import Facts, FactsError, Quota, Reach, State
+from scripts.preflight.wanted import names
 
 _QUOTAS = {
     "vcpu": ("ec2", "L-1216C47A"),
@@ -19,13 +22,16 @@ _QUOTAS = {
 _GPU_QUOTAS = {"g": ("ec2", "L-DB2E81BA"), "p": ("ec2", "L-417A185B")}
 """Running On-Demand G and VT, and P instances (vCPUs)."""
 
+_SECONDS = 5
+"""That a private API has to answer in."""
 
-def collect(spec: FabricSpec, names: tuple[str, ...], actions: tuple[str, ...]) -> Facts | None:
+
+def collect(spec: FabricSpec, stack: str, actions: tuple[str, ...]) -> Facts | None:
     """``None`` without credentials; raises ``FactsError`` where AWS does not say who they are."""
     session = botocore.session.get_session()
     if session.get_credentials() is None:
         return None
-    asking = Asking(session, spec.region)
+    asking, own = Asking(session, spec.region), spec.network.own
     try:
         caller = asking.client("sts").get_caller_identity()
     except NoCredentialsError:
@@ -42,8 +48,12 @@ def collect(spec: FabricSpec, names: tuple[str, ...], actions: tuple[str, ...]) 
         quotas=asking.quotas(spec),
         zones=asking.zones(),
         models=asking.models(spec),
-        networks=asking.networks(),
-        names=asking.names(names),
+        networks=(networks := asking.networks()),
+        names=asking.names(names(spec, stack)),
+        reach=asking.reach(spec.cluster.own or stack),
+        machine=address_towards(
+            spec.network.cidr or (networks or {}).get(spec.network.own.id if spec.network.own else "")
+        ),
     )
 
 
@@ -101,8 +111,8 @@ class Asking:
         found = self._told("ec2", "describe_vpcs")
         return None if found is None else dict(_blocks(found["Vpcs"]))
 
-    def names(self, names: tuple[str, ...]) -> dict[str, State]:
-        return {name: state for name in names if (state := self._name(name)) is not None}
+    def names(self, given: tuple[str, ...]) -> dict[str, State]:
+        return {name: state for name in given if (state := self._name(name)) is not None}
 
     def _name(self, name: str) -> State | None:
         try:
@@ -113,11 +123,45 @@ class Asking:
             return None
         return State.DELETED if "DeletedDate" in found else State.OWN
 
+    def reach(self, cluster: str) -> Reach | None:
+        """A cluster whose API has no address yet is being made: none is there."""
+        try:
+            found = self.client("eks").describe_cluster(name=cluster)["cluster"]
+        except ClientError as error:
+            return Reach.ABSENT if error.response["Error"]["Code"] == "ResourceNotFoundException" else None
+        except BotoCoreError:
+            return None
+        return answers(found["endpoint"]) if found.get("endpoint") else Reach.ABSENT
+
     def _told(self, service: str, call: str, **arguments: Any) -> dict[str, Any] | None:
         try:
             return getattr(self.client(service), call)(**arguments)
         except (BotoCoreError, ClientError):
             return None
+
+
+def answers(url: str) -> Reach:
+    """Whether a connection comes about; nothing is said over it."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname, parts.port or 443), timeout=_SECONDS):
+            return Reach.ANSWERS
+    except OSError:
+        return Reach.SILENT
+
+
+def address_towards(block: object | None) -> IPv4Address | IPv6Address | None:
+    """The address that this machine would call a network from; nothing is sent. ``None``: no way leads there."""
+    if block is None:
+        return None
+    there = ip_network(str(block))
+    family = socket.AF_INET if there.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(there[1]), 443))
+            return ip_address(probe.getsockname()[0])
+    except OSError:
+        return None
 
 
 def role_of(principal: str) -> str:

@@ -19,6 +19,7 @@ from scripts.cost.estimate import CODE as BUDGET
 from scripts.cost.estimate import NoPrices, estimate, over_budget
 from scripts.preflight.cluster import cluster
 from scripts.preflight.facts import Facts, Quota, State
+from scripts.preflight.reach import reached
 from scripts.preflight.results import RECORD, Grade, Result, passed, unknown
 
 ENGINE = (3, 255)
@@ -68,6 +69,7 @@ def preflight(asked: Asked, facts: Facts | None) -> list[Result]:
     results += _networks(facts, spec)
     results += _names(facts, asked.names)
     results += _tools(facts)
+    results += reached(facts, spec)
     if spec.platform is Platform.KUBERNETES:
         results += cluster(facts, spec, asked.brought)
     return results

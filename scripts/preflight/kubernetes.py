@@ -13,26 +13,24 @@ from components.kubernetes.parts import REGION_LABEL
 from components.spec import FabricSpec, Platform
 from scripts.preflight.facts import Facts, FactsError
 from scripts.preflight.operators import operators, secrets
+from scripts.preflight.wanted import brought
 
 GPU_LABEL = "loomstead/gpu"
 
 
-def collect(spec: FabricSpec, names: tuple[str, ...], actions: tuple[str, ...]) -> Facts | None:
-    """``names``: of Secrets, as ``namespace/name``. ``None`` without a kubeconfig that has the context.
-
-    Raises ``FactsError`` where the cluster does not answer.
-    """
+def collect(spec: FabricSpec, stack: str, actions: tuple[str, ...]) -> Facts | None:
+    """``None`` without a kubeconfig that has the context; raises ``FactsError`` where the cluster does not answer."""
     try:
         api = config.new_client_from_config(context=spec.cluster.context)
     except ConfigException:
         return None
     try:
-        return _asked(api, spec, names, actions)
+        return _asked(api, spec, stack, actions)
     except (ApiException, HTTPError) as error:
         raise FactsError(f"the cluster of context {spec.cluster.context} does not answer: {error}") from error
 
 
-def _asked(api: client.ApiClient, spec: FabricSpec, names: tuple[str, ...], actions: tuple[str, ...]) -> Facts:
+def _asked(api: client.ApiClient, spec: FabricSpec, stack: str, actions: tuple[str, ...]) -> Facts:
     listed: Any = client.CoreV1Api(api).list_node()
     classes: Any = client.StorageV1Api(api).list_storage_class()
     groups: Any = client.ApisApi(api).get_api_versions()
@@ -49,7 +47,7 @@ def _asked(api: client.ApiClient, spec: FabricSpec, names: tuple[str, ...], acti
         regions=dict(Counter(labels[REGION_LABEL] for labels in nodes if REGION_LABEL in labels)),
         gpus=dict(Counter(labels[GPU_LABEL] for labels in nodes if GPU_LABEL in labels)),
         operators=operators(api),
-        secrets=secrets(api, names),
+        secrets=secrets(api, tuple(brought(spec, stack))),
     )
 
 

@@ -1,6 +1,8 @@
 """What an AWS account says of itself, asked of moto's APIs over HTTP."""
 
+import socket
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 import botocore.session
 import pytest
@@ -10,9 +12,10 @@ from moto.server import ThreadedMotoServer
 from components.loading import load_spec
 from components.naming import REPOSITORY
 from components.spec import FabricSpec
-from scripts.preflight.aws import Asking, collect, role_of
-from scripts.preflight.facts import Facts, State
+from scripts.preflight.aws import Asking, address_towards, collect, role_of
+from scripts.preflight.facts import Facts, Reach, State
 
+STACK = "aws-eu-central-1"
 NAMES = ("loomstead/aws-eu-central-1/ledger", "loomstead/aws-eu-central-1/webhook")
 VARIABLES = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
@@ -42,8 +45,12 @@ def spec() -> FabricSpec:
     return load_spec(REPOSITORY / "stacks" / "Pulumi.aws-eu-central-1.yaml")
 
 
+def states(spec: FabricSpec) -> dict[str, State]:
+    return {name: state for name, state in (asked(spec).names or {}).items() if name in NAMES}
+
+
 def asked(spec: FabricSpec) -> Facts:
-    found = collect(spec, NAMES, ())
+    found = collect(spec, STACK, ())
     assert found is not None
     return found
 
@@ -63,11 +70,11 @@ def test_a_secret_that_was_deleted_is_told_from_one_that_never_was(
 ) -> None:
     secrets = account.create_client("secretsmanager", region_name=spec.region)
     secrets.create_secret(Name=NAMES[0], SecretString="x")
-    assert asked(spec).names == {NAMES[0]: State.OWN, NAMES[1]: State.FREE}
+    assert states(spec) == {NAMES[0]: State.OWN, NAMES[1]: State.FREE}
 
     secrets.delete_secret(SecretId=NAMES[0])
 
-    assert asked(spec).names == {NAMES[0]: State.DELETED, NAMES[1]: State.FREE}
+    assert states(spec) == {NAMES[0]: State.DELETED, NAMES[1]: State.FREE}
 
 
 def test_addresses_in_use_count(account: botocore.session.Session, spec: FabricSpec) -> None:
@@ -102,7 +109,7 @@ def test_without_credentials_nothing_is_asked(spec: FabricSpec, monkeypatch: pyt
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
-    assert collect(spec, NAMES, ()) is None
+    assert collect(spec, STACK, ()) is None
 
 
 @pytest.mark.parametrize(
@@ -114,3 +121,29 @@ def test_without_credentials_nothing_is_asked(spec: FabricSpec, monkeypatch: pyt
 )
 def test_a_session_is_simulated_as_its_role(principal: str, role: str) -> None:
     assert role_of(principal) == role
+
+
+def test_without_a_cluster_there_is_none_to_reach(account: botocore.session.Session, spec: FabricSpec) -> None:
+    assert asked(spec).reach is Reach.ABSENT
+
+
+def test_a_cluster_s_private_api_answers_this_machine_or_does_not(
+    account: botocore.session.Session, moto: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """moto's clusters have addresses that are nobody's, so this answer is given by botocore's stub."""
+    eks = account.create_client("eks", region_name="eu-central-1")
+    asking = Asking(account, "eu-central-1")
+    monkeypatch.setattr(asking, "client", lambda _service: eks)
+    with socket.socket() as closed, Stubber(eks) as stub:
+        closed.bind(("127.0.0.1", 0))
+        nobody = f"https://127.0.0.1:{closed.getsockname()[1]}"
+        for endpoint in ({"endpoint": moto}, {"endpoint": nobody}, {}):
+            stub.add_response("describe_cluster", {"cluster": endpoint}, {"name": STACK})
+        stub.add_client_error("describe_cluster", "AccessDeniedException")
+
+        assert [asking.reach(STACK) for _ in range(4)] == [Reach.ANSWERS, Reach.SILENT, Reach.ABSENT, None]
+
+
+def test_the_address_is_the_one_that_leads_there() -> None:
+    assert address_towards("127.0.0.0/8") == ip_address("127.0.0.1")
+    assert address_towards(None) is None

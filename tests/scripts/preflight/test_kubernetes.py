@@ -14,6 +14,7 @@ from components.spec import FabricSpec
 from scripts.kubernetes.server import ApiServer
 from scripts.preflight.facts import Operator
 from scripts.preflight.kubernetes import collect
+from scripts.preflight.operators import secrets
 from scripts.preflight.wanted import actions
 
 
@@ -29,7 +30,7 @@ def test_it_says_its_version_apis_classes_and_what_may_be_made(api_server: ApiSe
     there = V1StorageClass(metadata=V1ObjectMeta(name="seen-by-preflight"), provisioner="csi.example")
     StorageV1Api(client).create_storage_class(there)
 
-    facts = collect(spec, (), actions(spec))
+    facts = collect(spec, "seen", actions(spec))
 
     assert facts is not None
     assert facts.versions is not None
@@ -43,7 +44,7 @@ def test_it_says_its_version_apis_classes_and_what_may_be_made(api_server: ApiSe
 def test_without_the_context_nothing_is_asked(spec: FabricSpec) -> None:
     nowhere = spec.model_copy(update={"cluster": spec.cluster.model_copy(update={"context": "no-such-context"})})
 
-    assert collect(nowhere, (), ()) is None
+    assert collect(nowhere, "seen", ()) is None
 
 
 BY_DIGEST = "registry.example/cloudnative-pg/cloudnative-pg@sha256:" + "4e" * 32
@@ -114,7 +115,7 @@ def test_operators_are_seen_with_their_versions_and_what_they_put_into_pods(
     operators: ApiClient, spec: FabricSpec
 ) -> None:
     """The operator's ConfigMap goes before its environment; the plugin's variable is in a Secret."""
-    facts = collect(spec, (), ())
+    facts = collect(spec, "seen", ())
 
     assert facts is not None
     assert facts.operators == {
@@ -125,13 +126,14 @@ def test_operators_are_seen_with_their_versions_and_what_they_put_into_pods(
     }
 
 
-def test_of_a_secret_its_keys_are_kept_and_its_namespace_is_told_from_it(
-    operators: ApiClient, spec: FabricSpec
-) -> None:
+def test_of_a_secret_its_keys_are_kept_and_its_namespace_is_told_from_it(operators: ApiClient) -> None:
     there, not_there, nowhere = "seen-operators/seen-sidecar", "seen-operators/backup", "no-such-namespace/backup"
 
-    facts = collect(spec, (there, not_there, nowhere), ())
+    assert secrets(operators, (there, not_there, nowhere)) == {there: ("SIDECAR_IMAGE",), not_there: (), nowhere: None}
+
+
+def test_secrets_that_a_person_brings_are_looked_for_in_the_stack_s_namespaces(spec: FabricSpec) -> None:
+    facts = collect(spec, "unheard-of", ())
 
     assert facts is not None
-    assert facts.secrets == {there: ("SIDECAR_IMAGE",), not_there: (), nowhere: None}
-    assert SIDECAR.encode() not in facts.model_dump_json(include={"secrets"}).encode()
+    assert facts.secrets == {"unheard-of-primary/backup": None, "unheard-of-models/weights": None}
