@@ -51,9 +51,7 @@ def collect(spec: FabricSpec, stack: str, actions: tuple[str, ...]) -> Facts | N
         networks=(networks := asking.networks()),
         names=asking.names(names(spec, stack)),
         reach=asking.reach(spec.cluster.own or stack),
-        machine=address_towards(
-            spec.network.cidr or (networks or {}).get(spec.network.own.id if spec.network.own else "")
-        ),
+        machine=address_towards(spec.network.cidr or (networks or {}).get(own.id if own else "")),
     )
 
 

@@ -21,9 +21,7 @@ def reached(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
         yield passed(_CALLERS, str(facts.machine), "it is one of cluster.callers")
     else:
         message = f"this machine's address is in none of {_told(spec.cluster.callers)}"
-        remedy = (
-            "add its network to cluster.callers, or deploy from there; a NAT on the way changes the address"
-        )
+        remedy = "add its network to cluster.callers, or deploy from there; a NAT on the way changes the address"
         yield Result(_CALLERS, Grade.WARN, str(facts.machine), message, remedy)
 
 
