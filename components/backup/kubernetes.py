@@ -50,6 +50,7 @@ class KubernetesBackup(Backup):
 
     def __init__(self, name: str, args: KubernetesBackupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
+        check_store(args["bucket"], args["endpoint"])
         _check(args)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
@@ -108,12 +109,16 @@ class KubernetesBackup(Backup):
         return ObjectMetaArgs(name=name, namespace=self._args["namespace"], labels=labels)
 
 
-def _check(args: KubernetesBackupArgs) -> None:
-    if not _BUCKET.fullmatch(args["bucket"]):
-        raise Refused(f"backup: {args['bucket']!r} is no bucket: expected as s3://bucket/path")
-    parts = urlsplit(args["endpoint"])
+def check_store(bucket: str, endpoint: str) -> None:
+    """Raises ``Refused``, as ``KubernetesBackup`` does."""
+    if not _BUCKET.fullmatch(bucket):
+        raise Refused(f"backup.store.bucket: {bucket!r} is no bucket: expected as s3://bucket/path")
+    parts = urlsplit(endpoint)
     if parts.scheme != "https" or not parts.hostname:
-        raise Refused(f"backup: {args['endpoint']!r} is no https URL of a server of buckets")
+        raise Refused(f"backup.store.url: {endpoint!r} is no https URL of a server of buckets")
+
+
+def _check(args: KubernetesBackupArgs) -> None:
     if not 1 <= args["days"] <= 35:
         raise Refused(f"postgres.backup_days: {args['days']} is none of 1 to 35")
     if len(args.get("schedule", NIGHTLY).split()) != 6:

@@ -62,7 +62,7 @@ class KubernetesCluster(Cluster):
 
     def __init__(self, name: str, args: KubernetesClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
-        _check(args)
+        check_cluster(encrypted_at_rest=args["encrypted_at_rest"], key=args["key"], issuer=args["issuer"])
         self._name, self._args = name, args
         self._signs = f"{args['stack']}-authority"
         self._holder = args.get("cert_manager", "cert-manager")
@@ -151,20 +151,21 @@ def _known(value: str, *after: pulumi.Resource) -> Output[str]:
     return Output.all(*(each.urn for each in after)).apply(lambda _: value)
 
 
-def _check(args: KubernetesClusterArgs) -> None:
-    if not args["encrypted_at_rest"]:
+def check_cluster(*, encrypted_at_rest: bool, key: str | None, issuer: str) -> None:
+    """Raises ``Refused``, as ``KubernetesCluster`` does."""
+    if not encrypted_at_rest:
         raise Refused(
             "cluster.encrypted_at_rest: the fabric's Secrets would lie in etcd as they are. Configure the API server's "
             "encryption by a KMS provider (kubernetes.io, Using a KMS provider for data encryption), then say true"
         )
-    if not args["key"]:
+    if not key:
         raise Refused(
             "cluster.key: expected a reference to the key outside the cluster that its Secrets are encrypted with, "
             "such as the KMS provider's name and the key's there: a key that lies beside etcd guards nothing"
         )
-    parts = urlsplit(args["issuer"])
+    parts = urlsplit(issuer)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise Refused(
-            f"cluster.issuer: {args['issuer']!r} is no issuer of tokens: expected an https URL as "
+            f"cluster.issuer: {issuer!r} is no issuer of tokens: expected an https URL as "
             "`kubectl get --raw /.well-known/openid-configuration` says"
         )

@@ -5,20 +5,25 @@ Everything here is decided before anything is made.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from components.backup.kubernetes import check_store
+from components.cluster.kubernetes import check_cluster
 from components.fabrics.contract import chosen
 from components.gateway import kubernetes as gateway
+from components.guardrails.kubernetes import check_registries
 from components.infrastructure import Engine, Gateway, Refused
 from components.kubernetes.parts import Part
 from components.model_host.kubernetes import KEDA
 from components.naming import stack_home
 from components.network.exits import Exit, runtime_exits, telemetry_exits
 from components.network.kubernetes import CILIUM, KubernetesNetworkArgs
+from components.observability.kubernetes import check_destinations
 from components.postgres import kubernetes as postgres
 from components.providers import check_context
 from components.publish import Ground
@@ -67,7 +72,7 @@ class Planned:
 
     @property
     def registry(self) -> str:
-        return self.gateway.image.partition("@")[0].rpartition("/")[0]
+        return _registry(self.gateway.image)
 
 
 def planned(ground: Ground) -> Planned:
@@ -101,6 +106,11 @@ def _wanting(spec: FabricSpec) -> Iterator[str]:
         yield "telemetry: expected one destination at least, or one of logs.sinks: a cluster keeps no telemetry itself"
     yield from _wanting_of_databases(spec)
     yield from _wanting_of_weights(spec)
+    for check in _checks(spec):
+        try:
+            check()
+        except Refused as refused:
+            yield str(refused)
     for key in ("cidr", "own", "zones"):
         if getattr(spec.network, key):
             yield f"network.{key}: a cluster's network is its own: leave it out"
@@ -109,9 +119,9 @@ def _wanting(spec: FabricSpec) -> Iterator[str]:
 def _wanting_of_databases(spec: FabricSpec) -> Iterator[str]:
     if (spec.postgres.version or _POSTGRES[0]) not in _POSTGRES:
         yield f"postgres.version: expected {' or '.join(_POSTGRES)}, got {spec.postgres.version}"
-    log = postgres.SIZES[spec.size].log
-    if spec.postgres.storage_gib is not None and spec.postgres.storage_gib < 2 * log:
-        yield f"postgres.storage_gib: expected {2 * log} at least, twice what the log of size {spec.size} may take"
+    image, registry = spec.postgres.image, _registry(spec.gateway.image) if spec.gateway else ""
+    if image and not image.startswith(f"{registry}/"):
+        yield f"postgres.image: {image} is not in {registry}, the only registry here: push it there, and name it so"
     for key in ("machine", "replica_machine", "authority"):
         if getattr(spec.postgres, key) is not None:
             yield f"postgres.{key}: a cluster's databases are pods: leave it out"
@@ -126,6 +136,25 @@ def _wanting_of_weights(spec: FabricSpec) -> Iterator[str]:
             f"models: hosted.staged.store.bucket: {staged.store.bucket} has a folder: expected the bucket alone, for "
             "each model's folder in it has the model's name"
         )
+
+
+def _checks(spec: FabricSpec) -> Iterator[Callable[[], None]]:
+    """What the parts themselves would refuse, when others were made already."""
+    cluster, database = spec.cluster, spec.postgres
+    yield partial(check_cluster, encrypted_at_rest=cluster.encrypted_at_rest, key=cluster.key, issuer=cluster.issuer)
+    yield partial(check_destinations, spec.telemetry, spec.logs.sinks)
+    if spec.gateway:
+        yield partial(check_registries, [_registry(spec.gateway.image)])
+    if spec.backup.store:
+        yield partial(check_store, spec.backup.store.bucket, spec.backup.store.url)
+    if database.image:
+        yield partial(postgres.check_image, database.image)
+    if database.storage_gib:
+        yield partial(postgres.check_storage, spec.size, database.storage_gib)
+
+
+def _registry(image: str) -> str:
+    return image.partition("@")[0].rpartition("/")[0]
 
 
 def _hosting(spec: FabricSpec) -> Hosting | None:

@@ -103,6 +103,7 @@ class KubernetesNetworkArgs(TypedDict):
 
     ``parts``: those that are on the cluster; all of them where it is not said. ``walled``: by part, CIDRs and ports
     that it may leave for where other walls decide: a cloud's security groups, and its firewall by host name.
+    ``labels``: by part, of its namespace, beside its own.
     """
 
     stack: str
@@ -110,7 +111,7 @@ class KubernetesNetworkArgs(TypedDict):
     exits: Sequence[Exit]
     addresses: Mapping[str, Sequence[str]]
     cilium: bool
-    callers: NotRequired[Sequence[str]]
+    callers: NotRequired[Sequence[pulumi.Input[str]]]
     entry: NotRequired[str]
     scaler: NotRequired[str]
     server: NotRequired[Exit]
@@ -120,6 +121,7 @@ class KubernetesNetworkArgs(TypedDict):
     operator: NotRequired[str]
     parts: NotRequired[Collection[Part]]
     walled: NotRequired[Mapping[Part, Sequence[Exit]]]
+    labels: NotRequired[Mapping[Part, Mapping[str, str]]]
 
 
 def check_network(args: KubernetesNetworkArgs) -> None:
@@ -132,7 +134,7 @@ class KubernetesNetwork(Network):
     """``id``: value of the label ``loomstead/stack``; subnets are namespaces, groups values of ``loomstead/part``.
 
     ``namespaces``: by part. A namespace is known once its policies are there: what is put into it was never open.
-    Raises ``ExitRefused``, and ``ValueError`` for a stack whose name begins no namespace's.
+    Raises ``Refused``.
     """
 
     namespaces: Mapping[Part, pulumi.Output[str]]
@@ -175,7 +177,8 @@ class KubernetesNetwork(Network):
         modes = ("enforce", "warn", "audit")
         standard = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}
         versions = {f"pod-security.kubernetes.io/{mode}-version": _POD_SECURITY for mode in modes}
-        labels = {STACK_LABEL: self._args["stack"], PART_LABEL: str(part), **standard, **versions}
+        more = self._args.get("labels", {}).get(part, {})
+        labels = {**more, STACK_LABEL: self._args["stack"], PART_LABEL: str(part), **standard, **versions}
         return Namespace(
             f"{self._name}-{part}",
             metadata=ObjectMetaArgs(name=_namespace(self._args["stack"], part), labels=labels),
@@ -329,7 +332,7 @@ def _cilium_port(port: int) -> dict[str, object]:
 def _namespace(stack: str, part: Part) -> str:
     name = f"{stack}-{part}"
     if not _NAMESPACE.fullmatch(name):
-        raise ValueError(f"stack: {stack!r} begins no namespace's name: expected a-z, 0-9, -, at most 50 characters")
+        raise Refused(f"stack: {stack!r} begins no namespace's name: expected a-z, 0-9, -, at most 49 characters")
     return name
 
 

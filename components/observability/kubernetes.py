@@ -6,7 +6,7 @@ Standard output of pods is the cluster's to keep: to read it takes the nodes' fi
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, NotRequired, TypedDict
@@ -74,6 +74,7 @@ class KubernetesObservabilityArgs(TypedDict):
     ``exporters``, ``extensions``: a cloud's own, as the collector's configuration has them. ``pipelines``: which of
     them gets what, by signal (``traces``, ``metrics``, ``logs``) or by signal and service (``logs/gateway``).
     ``account``: a ServiceAccount that is there, otherwise one is made. ``image``: otherwise the one known here.
+    ``after``: what must be there before its pods are.
     """
 
     stack: str
@@ -89,6 +90,7 @@ class KubernetesObservabilityArgs(TypedDict):
     pipelines: NotRequired[Mapping[str, Sequence[str]]]
     account: NotRequired[Input[str]]
     image: NotRequired[str]
+    after: NotRequired[Sequence[pulumi.Resource]]
 
 
 class KubernetesObservability(Observability):
@@ -182,7 +184,7 @@ class KubernetesObservability(Observability):
                 ),
                 template=self._pods.template(Pod(containers=[collector], volumes=[volume], account=account)),
             ),
-            opts=self._child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*self._args.get("after", ())]),
         )
 
     def _create_service(self) -> Service:
@@ -283,13 +285,18 @@ def _image(args: KubernetesObservabilityArgs) -> str:
     return args.get("image") or f"{args['registry']}/{IMAGE}"
 
 
+def check_destinations(telemetry: Collection[str], sinks: Collection[str]) -> None:
+    """Raises ``Refused``, as ``KubernetesObservability`` does, for the destinations' names."""
+    if shared := sorted({*telemetry} & {*sinks}):
+        raise Refused(f"logs.sinks.{shared[0]}: telemetry has one of that name too; give each a name of its own")
+
+
 def _checked(args: KubernetesObservabilityArgs) -> _Size:
     size = SIZES.get(args["size"])
     if size is None:
         raise Refused(f"observability: no size {args['size']!r}; sizes are {', '.join(SIZES)}")
     image_by_digest(_image(args), "observability.image")
-    if shared := sorted(args["telemetry"].keys() & args["sinks"].keys()):
-        raise Refused(f"logs.sinks.{shared[0]}: telemetry has one of that name too; give each a name of its own")
+    check_destinations(args["telemetry"], args["sinks"])
     if not _pipelines(args):
         raise Refused(
             "telemetry: a cluster keeps none of it by itself; name one destination that takes OTLP over HTTP under "

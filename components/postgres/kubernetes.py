@@ -338,20 +338,31 @@ def _image(args: KubernetesPostgresArgs) -> str:
     return args.get("image") or f"{args['registry']}/{IMAGES[version]}"
 
 
+def check_image(image: str) -> None:
+    """Raises ``Refused``, as ``KubernetesPostgres`` does."""
+    if _WITHOUT_PGVECTOR in image_by_digest(image, "postgres.image"):
+        raise Refused(f"postgres.image: {image} has no pgvector: take CloudNativePG's standard image")
+
+
+def check_storage(size: str, gib: int) -> None:
+    """Raises ``Refused``, as ``KubernetesPostgres`` does. ``size``: one of ``SIZES``."""
+    if gib < (least := 2 * SIZES[size].log):
+        raise Refused(
+            f"postgres.storage_gib: expected {least} at least, twice what the log of size {size} may take, got {gib}"
+        )
+
+
 def _checked(args: KubernetesPostgresArgs) -> _Size:
     size = SIZES.get(args["size"])
     if size is None:
         raise Refused(f"postgres: no size {args['size']!r}; sizes are {', '.join(SIZES)}")
-    image = image_by_digest(_image(args), "postgres.image")
-    if _WITHOUT_PGVECTOR in image:
-        raise Refused(f"postgres.image: {image} has no pgvector: take CloudNativePG's standard image")
+    check_image(_image(args))
     if args["statement_timeout_ms"] < 1:
         raise Refused(
             f"postgres.replica.statement_timeout_ms: {args['statement_timeout_ms']}: expected 1 at least; "
             "PostgreSQL takes 0 for no limit"
         )
-    if args.get("storage_gib", size.storage) < 2 * size.log:
-        raise Refused(f"postgres.storage_gib: expected {2 * size.log} at least, twice what its log may take")
+    check_storage(args["size"], args.get("storage_gib", size.storage))
     if args.get("replicas", size.replicas) < 1:
         raise Refused("postgres: expected 1 replica at least, for agents read from it and from nothing else")
     return size

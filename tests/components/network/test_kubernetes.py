@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pulumi_kubernetes.core.v1 import ConfigMap
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from components.infrastructure import Refused
 from components.kubernetes.parts import TEMPORAL_SERVICES
 from components.network.contract import Network
 from components.network.exits import Exit
@@ -365,7 +366,7 @@ def test_a_metadata_server_that_is_itself_declared_is_refused(host: str) -> None
 
 @pytest.mark.parametrize("stack", ["Stack", "a_stack", "s" * 60, "-s", "a.b"])
 def test_a_stack_that_begins_no_namespaces_name_is_refused(stack: str) -> None:
-    with pytest.raises(ValueError, match="begins no namespace's name"):
+    with pytest.raises(Refused, match="begins no namespace's name"):
         network({**ARGS, "stack": stack})
 
 
