@@ -9,7 +9,8 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -93,6 +94,8 @@ class Cloud:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _serial: int = 0
     _asked: int = 0
+    _shut: bool = False
+    _making: int = 0
     _told: str = ""
     _control: Control = field(default_factory=Control)
     _named: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
@@ -112,6 +115,7 @@ class Cloud:
         with self._lock:
             self._replace(self._control_file, control.model_dump_json(indent=1))
             self._told = ""
+            self._shut = False
             self.held.clear()
 
     def fault(self, op: Op, urn: str) -> Fault | None:
@@ -124,6 +128,27 @@ class Cloud:
                         self.note("fault", urn, of=op, way=fault.way)
                         return fault
         return None
+
+    def shut(self) -> None:
+        """Nothing more begins to be made, until the next ``tell``."""
+        with self._lock:
+            self._shut = True
+
+    @contextmanager
+    def making(self) -> Generator[bool]:
+        """Whether a resource may be made now; ``busy`` meanwhile."""
+        with self._lock:
+            may = not self._shut
+            self._making += may
+        try:
+            yield may
+        finally:
+            with self._lock:
+                self._making -= may
+
+    def busy(self) -> bool:
+        with self._lock:
+            return self._making > 0
 
     def serial(self) -> int:
         with self._lock:

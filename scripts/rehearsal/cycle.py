@@ -14,10 +14,11 @@ from scripts.rehearsal.answers import DRAWN
 from scripts.rehearsal.cloud import Cloud, Control, Fault, Op, Way
 from scripts.rehearsal.provider import Real, serving
 from scripts.rehearsal.replacing import replacing
-from scripts.rehearsal.stack import STEP_SECONDS, Outcome, Stack
+from scripts.rehearsal.stack import STEP_SECONDS, Outcome, Running, Stack
 
 _POLL_SECONDS = 0.05
 _QUIET_SECONDS = 1.0
+"""How far the killed ``up`` gets hangs on it under load, and nothing else."""
 _FIRST_LINES = 20
 
 
@@ -178,7 +179,7 @@ class _Cycle:
             running = self._stack.start("up")
             while running.process.poll() is None and time.monotonic() < running.started + STEP_SECONDS:
                 if self._cloud.held.wait(_POLL_SECONDS):
-                    self._settle()
+                    self._settle(running)
                     break
             if running.process.poll() is None:
                 running.process.send_signal(signal.SIGKILL)
@@ -189,13 +190,25 @@ class _Cycle:
         self._note("up, the engine is killed", outcome)
         self._stack.cancel()
 
-    def _settle(self) -> None:
-        """Wait until all that does not need what is held is there, and the engine has written it down."""
+    def _settle(self, running: Running) -> None:
+        """Wait until what does not need what is held seems to be there; from then on nothing more is made. Then until
+        the engine has written down all that was: it is killed knowing of everything but what is held."""
         quiet, calls = time.monotonic(), -1
         while time.monotonic() < quiet + _QUIET_SECONDS:
             if calls != (now := self._cloud.calls()):
                 quiet, calls = time.monotonic(), now
             time.sleep(_POLL_SECONDS)
+        self._cloud.shut()
+        while running.process.poll() is None and time.monotonic() < running.started + STEP_SECONDS:
+            if not self._cloud.busy() and self._is_written():
+                break
+            time.sleep(_POLL_SECONDS)
+
+    def _is_written(self) -> bool:
+        """Whether the state has all that is there, but for what is held once it was made (``Way.LOSE``)."""
+        known = {(resource.urn, resource.id) for resource in self._stack.resources()}
+        made = [one for one in self._cloud.resources() if self._plan.killed not in one.urn]
+        return all((one.urn, one.id) in known for one in made)
 
     def _change(self) -> None:
         before = len(self._cloud.journal())

@@ -138,10 +138,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if holds_unknown(inputs):
             _abort(context, "the engine creates with a value that is not known yet")
         fault = self._fault(Op.CREATE, request.urn, context)
-        made = Made(token, request.urn, self._place(context), self._cloud.serial())
-        rid, fixed = self._born(made, inputs, context)
-        given = outputs(made, shape(token), inputs, rid, {**fixed, **self._cloud.control().outputs.get(token, {})})
-        self._cloud.put(Recorded(token, rid, request.urn, inputs, given))
+        with self._cloud.making() as may:
+            if not may:
+                self._hold(context)
+            made = Made(token, request.urn, self._place(context), self._cloud.serial())
+            rid, fixed = self._born(made, inputs, context)
+            given = outputs(made, shape(token), inputs, rid, {**fixed, **self._cloud.control().outputs.get(token, {})})
+            self._cloud.put(Recorded(token, rid, request.urn, inputs, given))
         self._cloud.note("create", request.urn, id=rid, inputs=inputs)
         if fault and fault.way is Way.PARTIAL:
             _abort_partial(context, fault, rid, given, inputs)

@@ -53,6 +53,18 @@ def test_a_control_file_that_is_wrong_is_refused(cloud: Cloud, text: str) -> Non
         cloud.fault(Op.CREATE, URN)
 
 
+def test_what_was_begun_is_made_and_nothing_more_is_begun_until_told_anew(cloud: Cloud) -> None:
+    with cloud.making() as begun:
+        cloud.shut()
+        with cloud.making() as another:
+            assert (begun, another) == (True, False)
+        assert cloud.busy()
+    assert not cloud.busy()
+    cloud.tell(Control())
+    with cloud.making() as again:
+        assert again
+
+
 def test_no_secret_is_in_any_file(cloud: Cloud) -> None:
     cloud.put(Recorded("aws:kms/key:Key", "id", URN, {"policy": HUSH}, {"policy": HUSH}))
     cloud.note("create", URN, inputs={"policy": HUSH})
