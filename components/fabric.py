@@ -99,7 +99,8 @@ def _of_a_cloud(spec: FabricSpec) -> Iterator[tuple[Place, str]]:
         yield ("network",), "cidr, such as 10.20.0.0/16, for a new network, or own, the one to use"
     if spec.platform is Platform.AZURE and spec.directory is None:
         yield ("directory",), "tenant, administrators and administrators_name: who administers the databases"
-    if spec.platform is Platform.AWS and spec.extent is Extent.FABRIC and not spec.cluster.callers:
+    reached = spec.cluster.callers or spec.cluster.own
+    if spec.platform is Platform.AWS and spec.extent is Extent.FABRIC and not reached:
         yield (
             ("cluster", "callers"),
             "CIDRs from which deployers call the cluster's API, which is private: raise the stack with extent: "

@@ -19,12 +19,12 @@ from components.aws.logs import create_log_group
 from components.aws.pods import attach
 from components.cluster import aws_plan as plan
 from components.cluster.aws_addons import Addons, AddonsArgs
-from components.cluster.aws_groups import CONTROL, HTTPS, NODES, Groups, Outside
+from components.cluster.aws_groups import CONTROL, HTTPS, NODES, SCALER, Groups, Outside
 from components.cluster.aws_nodes import NodeGroups, NodesArgs, storage_prefixes
+from components.cluster.aws_own import OwnCluster
 from components.cluster.contract import Cluster
 from components.kubernetes.parts import Part
 
-EVERYWHERE = "0.0.0.0/0"
 LOGS = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
 
@@ -35,11 +35,12 @@ class AwsClusterArgs(TypedDict):
     ``callers``: CIDRs that reach the API beside the nodes: where deployers and operators are. ``deployer``: ARN of the
     role that may do all in it; none: who makes it, and stays it whoever comes later.
 
-    ``telemetry_ports``: at which the collector, which has its node's group, calls hosts outside.
+    ``telemetry_ports``: at which the collector calls hosts outside. ``primary_group``: of PostgreSQL, where Temporal,
+    whose database it is, runs here.
 
     ``gpu_family``: of the catalogue, with ``gpu_nodes`` at most and ``gpu_per_node`` accelerators each at least;
-    ``gpu_families``: those that the region has. ``own``: name of a cluster that is there: nodes, add-ons and access are
-    its owner's affair, ``encrypted_at_rest`` their word. The others say what is otherwise the ``size``'s.
+    ``gpu_families``: those that the region has. ``own``: a cluster that is there, and was looked up: nodes, add-ons and
+    access are its owner's affair. The others say what is otherwise the ``size``'s.
     """
 
     stack: str
@@ -52,8 +53,9 @@ class AwsClusterArgs(TypedDict):
     boundary: Input[str]
     log_days: int
     size: str
-    callers: Collection[str]
+    callers: NotRequired[Collection[str]]
     telemetry_ports: NotRequired[Collection[int]]
+    primary_group: NotRequired[Input[str]]
     deployer: NotRequired[str]
     version: NotRequired[str]
     machine: NotRequired[str]
@@ -63,8 +65,7 @@ class AwsClusterArgs(TypedDict):
     gpu_nodes: NotRequired[int]
     gpu_per_node: NotRequired[int]
     gpu_families: NotRequired[Collection[str]]
-    own: NotRequired[str]
-    encrypted_at_rest: NotRequired[bool]
+    own: NotRequired[OwnCluster]
 
 
 class AwsCluster(Cluster):
@@ -107,10 +108,8 @@ class AwsCluster(Cluster):
 
     def _create(self) -> None:
         groups = self._create_groups({})
-        for index, block in enumerate(self._args["callers"]):
+        for index, block in enumerate(self._args.get("callers", ())):
             self._allow_caller(index, block, groups.ids[CONTROL])
-        for port in self._args.get("telemetry_ports", ()):
-            self._allow_telemetry(port, groups.ids[NODES])
         cluster = self.control_plane = self._create_control_plane(groups.ids[CONTROL])
         self.name, self.arn, self.endpoint = cluster.name, cluster.arn, cluster.endpoint
         self.issuer = cluster.identities.apply(_issuer)
@@ -121,17 +120,12 @@ class AwsCluster(Cluster):
         later = addons.create_after(nodes)
         self._tell(groups, cluster.certificate_authority.data, [access, *first, *nodes, *later])
 
-    def _adopt(self, own: str) -> None:
-        found = aws.eks.get_cluster_output(name=own, opts=self._asked)
-        network = found.vpc_config
-        self.name = Output.all(found.name, network.endpoint_private_access, network.endpoint_public_access).apply(
-            lambda told: plan.checked_private(*told)
+    def _adopt(self, own: OwnCluster) -> None:
+        self.name, self.arn, self.endpoint, self.issuer = map(
+            Output.from_input, (own.name, own.arn, own.endpoint, own.issuer)
         )
-        self.arn, self.endpoint = found.arn, found.endpoint
-        self.issuer = found.identities.apply(_issuer)
-        shared = network.cluster_security_group_id
-        groups = self._create_groups({NODES: shared, CONTROL: shared}, after=self.name)
-        self._tell(groups, found.certificate_authorities[0].data, [])
+        groups = self._create_groups(dict.fromkeys((NODES, CONTROL, SCALER), own.group))
+        self._tell(groups, Output.from_input(own.authority), [])
 
     def _tell(self, groups: Groups, authority: Output[str], after: Sequence[pulumi.Resource]) -> None:
         told = [self.name, self.endpoint, authority, *(each.urn for each in after)]
@@ -140,13 +134,14 @@ class AwsCluster(Cluster):
         self.nodes_group = Output.from_input(groups.ids[NODES])
         self.pod_groups = Output.all(**groups.of_pods())
 
-    def _create_groups(self, given: Mapping[str, Input[str]], after: Input[str] = "") -> Groups:
-        """``after``: what has to be known before anything is made."""
+    def _create_groups(self, given: Mapping[str, Input[str]]) -> Groups:
         args = self._args
-        vpc = Output.all(args["vpc"], after).apply(lambda known: known[0])
-        networks = {Part.RUNTIME: args["runtime_group"], Part.TOOLS: args["tools_group"]}
+        there: dict[str, Input[str]] = {Part.RUNTIME: args["runtime_group"], Part.TOOLS: args["tools_group"], **given}
+        if "primary_group" in args:
+            there[Part.PRIMARY] = args["primary_group"]
         block = aws.ec2.get_vpc_output(id=args["vpc"], opts=self._asked).cidr_block
-        return Groups(self, self._name, vpc, {**networks, **given}, Outside(block, storage_prefixes(self)))
+        outside = Outside(block, storage_prefixes(self), args.get("telemetry_ports", ()))
+        return Groups(self, self._name, args["vpc"], there, outside)
 
     def _allow_caller(self, index: int, block: str, control: Input[str]) -> None:
         aws.vpc.SecurityGroupIngressRule(
@@ -156,18 +151,6 @@ class AwsCluster(Cluster):
             ip_protocol="tcp",
             from_port=HTTPS,
             to_port=HTTPS,
-            opts=self._child,
-        )
-
-    def _allow_telemetry(self, port: int, nodes: Input[str]) -> None:
-        """By host name the network's firewall decides."""
-        aws.vpc.SecurityGroupEgressRule(
-            f"{self._name}-nodes-to-telemetry-{port}",
-            security_group_id=nodes,
-            cidr_ipv4=EVERYWHERE,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
             opts=self._child,
         )
 
@@ -273,7 +256,7 @@ def _checked(args: AwsClusterArgs) -> tuple[plan.Nodes, str | None]:
     """Nodes of the system, and the machine of those with GPUs, if there are any."""
     system = plan.system_nodes(args["size"], args.get("machine"), args.get("nodes"))
     if "own" in args:
-        plan.checked_own(args.get("encrypted_at_rest", False), [key for key in plan.MADE if key in args])
+        plan.checked_made([key for key in plan.MADE if key in args])
     family = args.get("gpu_family")
     if family is None:
         return system, None

@@ -14,6 +14,7 @@ from pulumi import Input
 
 from components.aws.documents import Statement
 from components.aws.pods import PodRoleArgs, create_pod_role
+from components.cluster.aws_plan import NETWORK
 
 _EBS_KEY = (
     "kms:Decrypt",
@@ -22,16 +23,6 @@ _EBS_KEY = (
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 )
-_NETWORK = {
-    "enableNetworkPolicy": "true",
-    "env": {
-        "ENABLE_POD_ENI": "true",
-        # "strict" would cut pods off from the agent of Pod Identity on their node (aws/amazon-vpc-cni-k8s#2797)
-        "POD_SECURITY_GROUP_ENFORCING_MODE": "standard",
-        # without this, what leaves the network would leave by the node's interface, past the pod's groups
-        "AWS_VPC_K8S_CNI_EXTERNALSNAT": "true",
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ class Addons:
 
     def _create_network(self) -> aws.eks.Addon:
         role = self._create_role("vpc-cni", "aws-node", managed=("AmazonEKS_CNI_Policy",))
-        return self._create("vpc-cni", _NETWORK, ("aws-node", role))
+        return self._create("vpc-cni", NETWORK, ("aws-node", role))
 
     def _create_volumes(self, after: Sequence[pulumi.Resource]) -> aws.eks.Addon:
         encrypts: Statement = {"Effect": "Allow", "Action": [*_EBS_KEY], "Resource": self._args.key}

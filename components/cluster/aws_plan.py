@@ -9,8 +9,20 @@ from components.infrastructure import Refused
 VERSION: Final = "1.35"
 """Under EKS's standard support until March 2027 (EKS, Kubernetes release calendar, read 2026-04-24)."""
 
-MADE = ("version", "machine", "nodes", "gpu_family", "deployer")
+MADE = ("version", "machine", "nodes", "gpu_family", "deployer", "callers")
 """What says how a cluster is made, and nothing of an own one."""
+
+NETWORK: Mapping[str, object] = {
+    "enableNetworkPolicy": "true",
+    "env": {
+        "ENABLE_POD_ENI": "true",
+        # "strict" would cut pods off from the agent of Pod Identity on their node (aws/amazon-vpc-cni-k8s#2797)
+        "POD_SECURITY_GROUP_ENFORCING_MODE": "standard",
+        # without this, what leaves the network would leave by the node's interface, past the pod's groups
+        "AWS_VPC_K8S_CNI_EXTERNALSNAT": "true",
+    },
+}
+"""Of vpc-cni; an own cluster has to have them as well (``aws_own``)."""
 
 
 class Nodes(NamedTuple):
@@ -88,22 +100,7 @@ def gpu_machine(region: str, family: str, machine: str | None, per_node: int, of
     return machine
 
 
-def checked_own(encrypted_at_rest: bool, made: Collection[str]) -> None:
+def checked_made(made: Collection[str]) -> None:
     """``made``: keys that say how a cluster is made; raises ``AwsClusterError``."""
-    if not encrypted_at_rest:
-        raise AwsClusterError(
-            "cluster.encrypted_at_rest: expected true with cluster.own: who runs it has to say that it encrypts "
-            "Secrets by a key of theirs (EKS, envelope encryption), which AWS tells nobody through Pulumi"
-        )
     if made:
         raise AwsClusterError(f"cluster.own: leave out {', '.join(sorted(made))}: they are of a cluster made here")
-
-
-def checked_private(name: str, private: bool, public: bool) -> str:
-    """The name of an own cluster; raises ``AwsClusterError`` where the internet reaches its API, or the network does
-    not."""
-    if public:
-        raise AwsClusterError(f"cluster.own {name}: switch its public endpoint off; the internet reaches its API")
-    if not private:
-        raise AwsClusterError(f"cluster.own {name}: switch its private endpoint on; the network does not reach its API")
-    return name

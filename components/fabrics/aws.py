@@ -15,6 +15,7 @@ from pulumi import Output
 
 from components.backup.aws import AwsBackup
 from components.budget.aws import AwsBudget
+from components.cluster.aws_own import OwnCluster, look_up
 from components.fabrics.aws_plan import planned
 from components.fabrics.contract import Fabric, chosen
 from components.guardrails.aws import AwsGuardrails
@@ -46,6 +47,7 @@ class AwsFabric(Fabric):
         self._name, self._found, self._spec = name, found, ground.spec
         self._aws = self._create_provider()
         self._child = pulumi.ResourceOptions(parent=self, providers=[self._aws])
+        self.own_cluster = self._look_up_cluster()
         self.guardrails = self._create_guardrails(ground)
         self.keys = self._create_keys()
         self.network = self._create_network()
@@ -67,6 +69,13 @@ class AwsFabric(Fabric):
             found.tags,
             pulumi.ResourceOptions(parent=self),
         )
+
+    def _look_up_cluster(self) -> OwnCluster | None:
+        """Before anything is made that would stand on it."""
+        own, network = self._spec.cluster.own, self._spec.network.own
+        if own is None or network is None or self._spec.extent is Extent.FOUNDATION:
+            return None
+        return look_up(own, network.id, self._found.region, pulumi.InvokeOptions(provider=self._aws))
 
     def _create_guardrails(self, ground: Ground) -> AwsGuardrails:
         found = self._found

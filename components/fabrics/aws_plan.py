@@ -12,7 +12,7 @@ from components.aws.hosts import check_registry
 from components.aws.logs import checked_days
 from components.budget.aws import check_partition
 from components.cache.aws_sizes import checked_machine
-from components.cluster.aws_plan import GPUS, gpu_machine, system_nodes
+from components.cluster.aws_plan import GPUS, checked_made, gpu_machine, system_nodes
 from components.gateway.aws import check_entry
 from components.identity.aws import issuer_url
 from components.infrastructure import Engine, Refused
@@ -74,10 +74,9 @@ class Planned:
 
     @property
     def callers(self) -> tuple[str, ...]:
-        """CIDRs that may call the gateway: those of the stack file, and the network's own, in which its load balancer
-        stands."""
+        """CIDRs that may call the gateway: those of the stack file alone, and where it names none, the network's."""
         gateway, cidr = self.spec.gateway, self.spec.network.cidr
-        return (*(gateway.callers if gateway else ()), *([cidr] if cidr else []))
+        return (gateway.callers if gateway else ()) or ((cidr,) if cidr else ())
 
     @property
     def telemetry_ports(self) -> tuple[int, ...]:
@@ -145,8 +144,6 @@ def _unknown(spec: FabricSpec) -> Iterator[str]:
         yield "postgres.image: RDS runs its own: leave it out"
     if shared := sorted(spec.telemetry.keys() & spec.logs.sinks.keys()):
         yield f"logs.sinks.{shared[0]}: telemetry has one of that name too; give each a name of its own"
-    if spec.network.own and spec.network.cidr is None and spec.extent is Extent.FABRIC:
-        yield "network.cidr: expected the addresses of the own VPC too: its load balancer calls the gateway from there"
 
 
 def _account(spec: FabricSpec) -> str:
@@ -195,11 +192,7 @@ def _offers(ground: Ground, family: str) -> bool:
 def _check_cluster(found: Planned) -> None:
     cluster, gateway = found.spec.cluster, found.spec.gateway
     if cluster.own:
-        raise AwsFabricError(
-            "cluster.own: an own EKS cluster is not taken yet: nothing here sees whether its network plugin gives pods "
-            "their part's security groups and holds NetworkPolicies, without which no part is kept from another: "
-            "leave it out, and one is made"
-        )
+        _check_own(found.spec)
     if found.spec.triggers.mail:
         check_mail(found.region)
     if gateway:
@@ -210,3 +203,11 @@ def _check_cluster(found: Planned) -> None:
     system_nodes(found.spec.size, cluster.machine, cluster.nodes)
     if gpu := cluster.gpu:
         gpu_machine(found.region, gpu.family, gpu.machine, gpu.per_node, found.gpu_families)
+
+
+def _check_own(spec: FabricSpec) -> None:
+    """What the stack file says of an own cluster; ``look_up`` asks AWS for the rest."""
+    if spec.network.own is None:
+        raise AwsFabricError("cluster.own: expected network.own too: the VPC that it is in, and its subnets")
+    made = ("version", "machine", "nodes", "callers")
+    checked_made([key for key in made if getattr(spec.cluster, key)])

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi import Output
@@ -16,7 +16,7 @@ from components.cluster.aws import AwsCluster
 from components.cluster.aws_inside import AwsInside
 from components.fabrics.aws_plan import POSTGRES_VERSION, Planned
 from components.fabrics.contract import chosen
-from components.gateway.aws import AwsGateway
+from components.gateway.aws import REGISTERED, AwsGateway
 from components.guardrails.kubernetes import KubernetesGuardrails
 from components.identity.aws import AwsIdentity
 from components.identity.aws_pods import PROVISION, Arns
@@ -49,8 +49,6 @@ HTTPS = 443
 ANYWHERE = "0.0.0.0/0"
 POD_IDENTITY = "169.254.170.23/32"
 """Where a node's agent gives pods the credentials of their role (EKS, Pod Identity agent)."""
-_GROUPED = frozenset({Part.RUNTIME, Part.TOOLS, Part.ORCHESTRATOR, Part.MODELS})
-"""Parts whose pods carry security groups of their own; the collector has its node's."""
 PARTS = (Part.RUNTIME, Part.TOOLS, Part.OBSERVABILITY)
 """Namespaces on the cluster; databases and cache are AWS's own."""
 
@@ -98,19 +96,8 @@ class AwsRuntime:
 
     def _create_cluster(self) -> AwsCluster:
         spec, network, found = self._spec, self._fabric.network, self._found
-        cluster, gpu = spec.cluster, spec.cluster.gpu
-        grown = chosen(version=cluster.version, machine=cluster.machine, nodes=cluster.nodes)
-        accelerated = (
-            {
-                "gpu_family": gpu.family,
-                "gpu_nodes": gpu.nodes,
-                "gpu_per_node": gpu.per_node,
-                "gpu_families": found.gpu_families,
-                **chosen(gpu_machine=gpu.machine),
-            }
-            if gpu
-            else {}
-        )
+        own = self._fabric.own_cluster
+        cluster = {"own": own} if own else self._made()
         return AwsCluster(
             f"{self._name}-cluster",
             {
@@ -124,17 +111,38 @@ class AwsRuntime:
                 "boundary": self._fabric.guardrails.boundary,
                 "log_days": spec.logs.days,
                 "size": spec.size,
-                "callers": cluster.callers,
                 "telemetry_ports": found.telemetry_ports,
-                **grown,
-                **accelerated,
+                **chosen(primary_group=self._fabric.postgres.primary_group if self._temporal else None),
+                **cluster,
             },
             self._aws,
         )
 
+    def _made(self) -> dict[str, Any]:
+        """How a cluster is made, where none is there."""
+        cluster, gpu = self._spec.cluster, self._spec.cluster.gpu
+        grown = chosen(version=cluster.version, machine=cluster.machine, nodes=cluster.nodes)
+        accelerated = (
+            {
+                "gpu_family": gpu.family,
+                "gpu_nodes": gpu.nodes,
+                "gpu_per_node": gpu.per_node,
+                "gpu_families": self._found.gpu_families,
+                **chosen(gpu_machine=gpu.machine),
+            }
+            if gpu
+            else {}
+        )
+        return {"callers": cluster.callers, **grown, **accelerated}
+
+    @property
+    def _temporal(self) -> bool:
+        return self._found.engine is Engine.TEMPORAL
+
     def _create_spaces(self) -> KubernetesNetwork:
         """Namespaces and what their pods reach of each other. Beyond the cluster, security groups decide by group and
-        the firewall by host name, as a NetworkPolicy cannot."""
+        the firewall by host name, as a NetworkPolicy cannot. It knows the gateway's load balancer by its subnets alone;
+        who of them is the balancer, the runtime's group decides."""
         roles = Exit(POD_IDENTITY, 80)
         database = Exit(ANYWHERE, POSTGRES)
         named = sorted({way.port for way in self._found.exits} | {HTTPS, VALKEY, KAFKA})
@@ -148,7 +156,7 @@ class AwsRuntime:
                 *(Exit(ANYWHERE, port) for port in sorted({*self._found.telemetry_ports, HTTPS})),
             ],
         }
-        parts = [*PARTS, *([Part.ORCHESTRATOR] if self._found.engine is Engine.TEMPORAL else [])]
+        parts = [*PARTS, *([Part.ORCHESTRATOR] if self._temporal else [])]
         return KubernetesNetwork(
             f"{self._name}-spaces",
             {
@@ -157,7 +165,8 @@ class AwsRuntime:
                 "exits": (),
                 "addresses": {},
                 "cilium": False,
-                "callers": self._found.callers,
+                "callers": self._fabric.network.blocks,
+                "labels": {Part.RUNTIME: REGISTERED},
                 "parts": [*parts, Part.MODELS],
                 "walled": walled,
                 "scaler": KEDA,
@@ -188,13 +197,12 @@ class AwsRuntime:
                 "cluster": cluster.name,
                 "cluster_arn": cluster.arn,
                 "pod_groups": cluster.pod_groups,
-                "namespaces": {
-                    str(part): self._spaces.namespaces[part] for part in _GROUPED & self._spaces.namespaces.keys()
-                },
+                "namespaces": {str(part): namespace for part, namespace in self._spaces.namespaces.items()},
+                **chosen(scaler=KEDA if self._spec.hosted and self._fabric.own_cluster is None else None),
                 "registry": found.registry,
                 "key": self._fabric.keys.encryption,
                 "boundary": self._fabric.guardrails.boundary,
-                "operators": True,
+                "operators": self._fabric.own_cluster is None,
                 "control_plane": cluster.control_plane,
             },
             self._child,
@@ -397,6 +405,7 @@ class AwsRuntime:
                 "exporters": observed.exporters,
                 "extensions": observed.extensions,
                 "pipelines": PIPELINES,
+                "after": self._inside.groups,
             },
             self._child,
         )
@@ -430,7 +439,7 @@ class AwsRuntime:
                         "per_node": gpu.per_node,
                         "nodes": gpu.nodes,
                         "runtime": self._spaces.namespaces[Part.RUNTIME],
-                        "operators": True,
+                        "operators": self._fabric.own_cluster is None,
                         "after": self._inside.groups,
                     },
                     self._child,
@@ -445,7 +454,7 @@ class AwsRuntime:
                 "orchestrator_namespace": self._spaces.namespaces[Part.ORCHESTRATOR],
                 "orchestrator_secret": ORCHESTRATOR_SECRET,
             }
-            if found.engine is Engine.TEMPORAL
+            if self._temporal
             else {}
         )
         return AwsGateway(

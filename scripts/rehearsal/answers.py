@@ -5,7 +5,9 @@ Suffixes of service names are residency-facts.md's (§4), prefixes of endpoint s
 suffixes that differ from one to the next.
 """
 
+import base64
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -15,6 +17,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from components.cluster.aws_plan import NETWORK
 from regions.catalogue import load_catalogue
 from scripts.rehearsal.wire import Properties
 
@@ -80,6 +83,55 @@ def answers(place: Place, find: Find = _nothing) -> dict[str, Callable[[Asked], 
     """Every function of which the answer is known, by token."""
     known = (*_FUNCTIONS, *_DESCRIBING)
     return {token: lambda asked, token=token: answer(token, asked, place, find) for token in known}
+
+
+def own_cluster(name: str, vpc: str, place: Place) -> dict[str, Properties]:
+    """By token, what AWS answers of a cluster that is there and has what a fabric needs."""
+    issuer = f"https://oidc.eks.{place.region}.{place.suffixes[0]}/id/{MARK}"
+    key = f"arn:{place.partition}:kms:{place.region}:{place.account or ACCOUNT}:key/{MARK}"
+    services = {"serviceIpv4Cidr": "172.20.0.0/16", "serviceIpv6Cidr": ""}
+    addresses = {"ipFamily": "ipv4", "elasticLoadBalancings": [], **services}
+    encrypted = {"EncryptionConfig": [{"Provider": {"KeyArn": key}, "Resources": ["secrets"]}]}
+    return {
+        "aws:eks/getCluster:getCluster": {
+            "id": name,
+            "name": name,
+            "arn": f"arn:{place.partition}:eks:{place.region}:{place.account or ACCOUNT}:cluster/{name}",
+            "status": "ACTIVE",
+            "version": "1.35",
+            "endpoint": f"https://{MARK}.{place.region}.eks.{place.suffixes[0]}",
+            "certificateAuthorities": [{"data": base64.b64encode(MARK.encode()).decode()}],
+            "identities": [{"oidcs": [{"issuer": issuer}]}],
+            "computeConfigs": [{"enabled": False, "nodePools": [], "nodeRoleArn": ""}],
+            "remoteNetworkConfigs": [],
+            "outpostConfigs": [],
+            "kubernetesNetworkConfigs": [
+                {
+                    "ipFamily": "ipv4",
+                    "serviceIpv4Cidr": "172.20.0.0/16",
+                    "serviceIpv6Cidr": "",
+                    "elasticLoadBalancings": [],
+                }
+            ],
+            "vpcConfig": {
+                "vpcId": vpc,
+                "endpointPrivateAccess": True,
+                "endpointPublicAccess": False,
+                "clusterSecurityGroupId": "sg-0123456789abcdef0",
+                "controlPlaneEgressMode": "AWS_MANAGED",
+                "publicAccessCidrs": [],
+                "securityGroupIds": [],
+                "subnetIds": [],
+            },
+        },
+        "aws:cloudcontrol/getResource:getResource": {
+            "id": name,
+            "identifier": name,
+            "typeName": "AWS::EKS::Cluster",
+            "properties": json.dumps(encrypted),
+        },
+        "aws:eks/getAddon:getAddon": {"id": name, "clusterName": name, "configurationValues": json.dumps(NETWORK)},
+    }
 
 
 def public_key(name: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from components.cluster.aws import AwsCluster, AwsClusterArgs
 from components.cluster.aws_groups import CONTROL, NODES, PODS
+from components.cluster.aws_own import OwnCluster
 from components.cluster.aws_plan import GPUS, SIZES, AwsClusterError, gpu_machine
 from components.kubernetes.parts import Part
 from regions.catalogue import load_catalogue
@@ -22,16 +23,6 @@ HOMES = (("eu-central-1", "eu-gdpr"), ("eusc-de-east-1", "eu-strict"), ("us-east
 EGRESS, INGRESS = (f"aws:vpc/securityGroup{way}Rule:SecurityGroup{way}Rule" for way in ("Egress", "Ingress"))
 ROLE, ADDON, NODE_GROUP = "aws:iam/role:Role", "aws:eks/addon:Addon", "aws:eks/nodeGroup:NodeGroup"
 OIDC = {"issuer": "https://oidc.eks.eu-central-1.amazonaws.com/id/ABC"}
-NETWORK = {
-    "endpointPrivateAccess": True,
-    "endpointPublicAccess": False,
-    "clusterSecurityGroupId": "sg-eks",
-    "controlPlaneEgressMode": "",
-    "publicAccessCidrs": [],
-    "securityGroupIds": [],
-    "subnetIds": [],
-    "vpcId": "vpc-1",
-}
 CELL_CLUSTER: list[tuple[str, str, Mapping[str, Any]]] = [
     (
         "aws:eks/cluster:Cluster",
@@ -76,28 +67,17 @@ def answers(type_: str, name: str, inputs: Mapping[str, Any]) -> Mapping[str, An
     return {"latestVersion": 1} if type_ == "aws:ec2/launchTemplate:LaunchTemplate" else {}
 
 
-def calls(region: str, network: Mapping[str, Any] = NETWORK) -> dict[str, Any]:
+def calls(region: str) -> dict[str, Any]:
     return {
         **aws_calls(region),
         "aws:ec2/getVpc:getVpc": {"id": "vpc-1", "cidrBlock": "10.20.0.0/16"},
         "aws:ec2/getPrefixList:getPrefixList": lambda asked: {"id": "pl-s3", "name": asked["name"]},
         "aws:eks/getAddonVersion:getAddonVersion": lambda asked: {"id": asked["addonName"], "version": "v1-eksbuild.1"},
         "aws:iam/getSessionContext:getSessionContext": {"id": "c", "issuerArn": "arn:aws:iam::123456789012:role/ci"},
-        "aws:eks/getCluster:getCluster": {
-            "id": "theirs",
-            "name": "theirs",
-            "arn": f"arn:aws:eks:{region}:123456789012:cluster/theirs",
-            "endpoint": "https://theirs.eks",
-            "vpcConfig": network,
-            "identities": [{"oidcs": [OIDC]}],
-            "certificateAuthorities": [{"data": "Q0E="}],
-        },
     }
 
 
-def cluster(
-    region: str = "eu-central-1", network: Mapping[str, Any] = NETWORK, preview: bool = False, **more: Any
-) -> Graph:
+def cluster(region: str = "eu-central-1", preview: bool = False, **more: Any) -> Graph:
     def program() -> None:
         args: AwsClusterArgs = {
             "stack": "s",
@@ -110,12 +90,13 @@ def cluster(
             "boundary": BOUNDARY,
             "log_days": 365,
             "size": "small",
-            "callers": ["10.9.0.0/16"],
         }
+        if "own" not in more:
+            args["callers"] = ["10.9.0.0/16"]
         options = pulumi.ResourceOptions(providers=[aws.Provider("aws", region=region)])
         AwsCluster("cluster", {**args, **more}, options)
 
-    return record(program, answers=answers, calls=calls(region, network), preview=preview)
+    return record(program, answers=answers, calls=calls(region), preview=preview)
 
 
 def with_gpu() -> Graph:
@@ -242,12 +223,16 @@ def test_a_pod_of_the_tools_reaches_the_runtime_and_names_and_no_node_but_for_na
     ports = {each.properties["fromPort"] for each in graph.of(EGRESS) if each.properties["securityGroupId"] == pods}
 
     assert carried == [pods, "sg-tools"]
-    assert {target for source, target in reaches(graph) if source in carried} == {nodes, "sg-runtime"}
+    assert {target for source, target in reaches(graph) if source in carried} == {
+        nodes,
+        "sg-runtime",
+        "cluster-observability-id",
+    }
     assert ports == {53}
 
 
-def test_nodes_reach_what_they_join_by_and_of_the_parts_what_is_asked_how_it_is() -> None:
-    """Tools answer nobody."""
+def test_nodes_reach_what_they_join_by_and_no_part() -> None:
+    """Of KEDA its operator. A kubelet asks the pods of its own node, where no group is asked."""
     graph = cluster()
     nodes = f"cluster-{NODES}-id"
     out = [each.properties for each in graph.of(EGRESS) if each.properties["securityGroupId"] == nodes]
@@ -255,18 +240,18 @@ def test_nodes_reach_what_they_join_by_and_of_the_parts_what_is_asked_how_it_is(
     assert {target for source, target in reaches(graph) if source == nodes} == {
         nodes,
         f"cluster-{CONTROL}-id",
-        "sg-runtime",
-        "cluster-models-id",
-        "cluster-orchestrator-id",
+        "cluster-scaler-id",
     }
     assert [each["cidrIpv4"] for each in out if "cidrIpv4" in each] == ["10.20.0.0/16"]
     assert [each["prefixListId"] for each in out if "prefixListId" in each] == ["pl-s3"]
 
 
-def test_nodes_call_hosts_outside_at_the_collectors_ports_alone() -> None:
+def test_the_collector_alone_calls_hosts_outside_at_the_ports_that_it_is_told() -> None:
     out = [each.properties for each in cluster(telemetry_ports=(4317,)).of(EGRESS)]
 
-    assert [each["fromPort"] for each in out if each.get("cidrIpv4") == "0.0.0.0/0"] == [4317]
+    assert [(each["securityGroupId"], each["fromPort"]) for each in out if each.get("cidrIpv4") == "0.0.0.0/0"] == [
+        ("cluster-observability-id", 4317)
+    ]
     assert [each for each in cluster().of(EGRESS) if each.properties.get("cidrIpv4") == "0.0.0.0/0"] == []
 
 
@@ -279,11 +264,38 @@ def test_the_api_server_asks_metrics_of_nodes_and_the_add_on_that_has_them_is_th
     assert graph.named("cluster-metrics-server").properties["addonName"] == "metrics-server"
 
 
-def test_every_part_sends_its_telemetry_to_the_collectors_node() -> None:
-    graph = cluster()
-    senders = {each.properties["securityGroupId"] for each in graph.of(EGRESS) if each.properties["fromPort"] == 4317}
+def test_every_part_sends_its_telemetry_to_the_collector_which_hands_it_on_in_the_network() -> None:
+    graph, collector = cluster(), "cluster-observability-id"
+    out = [each.properties for each in graph.of(EGRESS) if each.properties["securityGroupId"] == collector]
 
-    assert senders == {"sg-runtime", "sg-tools", "cluster-orchestrator-id", "cluster-models-id"}
+    assert {source for source, target in reaches(graph) if target == collector} == {
+        "sg-runtime",
+        "sg-tools",
+        "cluster-orchestrator-id",
+        "cluster-models-id",
+    }
+    assert [(each["fromPort"], each["cidrIpv4"]) for each in out] == [(443, "10.20.0.0/16")]
+
+
+def test_kedas_operator_asks_the_runtime_and_the_api_server_and_tells_its_metrics_server() -> None:
+    graph, operator = cluster(), "cluster-scaler-id"
+
+    assert told(graph)["pod_groups"]["scaler"] == ["cluster-pods-id", operator]
+    assert {target for source, target in reaches(graph) if source == operator} == {
+        "sg-runtime",
+        f"cluster-{CONTROL}-id",
+    }
+    assert {source for source, target in reaches(graph) if target == operator} == {f"cluster-{NODES}-id"}
+
+
+def test_temporals_pods_carry_their_own_group_which_the_primary_lets_in_where_it_is_named() -> None:
+    graph, own = cluster(primary_group="sg-primary"), "cluster-orchestrator-id"
+    (way,) = [each for each in graph.of(INGRESS) if each.properties["securityGroupId"] == "sg-primary"]
+
+    assert told(graph)["pod_groups"][Part.ORCHESTRATOR] == ["cluster-pods-id", own]
+    assert (way.properties["referencedSecurityGroupId"], way.properties["fromPort"]) == (own, 5432)
+    assert (own, "sg-primary") in reaches(graph)
+    assert [each for each in cluster().of(EGRESS) if each.properties["fromPort"] == 5432] == []
 
 
 def test_the_api_is_reached_by_callers_named_and_by_what_has_to() -> None:
@@ -296,7 +308,11 @@ def test_the_api_is_reached_by_callers_named_and_by_what_has_to() -> None:
     ]
 
     assert by_block == ["10.9.0.0/16"]
-    assert {source for source, target in reaches(graph) if target == control} == {f"cluster-{NODES}-id", "sg-runtime"}
+    assert {source for source, target in reaches(graph) if target == control} == {
+        f"cluster-{NODES}-id",
+        "cluster-scaler-id",
+        "sg-runtime",
+    }
 
 
 def test_whoever_made_it_administers_it_and_keeps_that_when_others_come() -> None:
@@ -389,8 +405,7 @@ def test_more_accelerators_take_the_next_machine_of_the_family() -> None:
         ({"gpu_family": "rtx", "gpu_families": []}, "no family of GPUs on AWS.*take another region"),
         ({"gpu_family": "g6", "gpu_families": ["g6"], "gpu_machine": "g5.xlarge"}, "expected a machine of g6"),
         ({"gpu_family": "g6", "gpu_families": ["g6"], "gpu_per_node": 16}, "it has none; the most is 8"),
-        ({"own": "theirs"}, "encrypted_at_rest: expected true"),
-        ({"own": "theirs", "encrypted_at_rest": True, "version": "1.35"}, "leave out version"),
+        ({"own": OwnCluster(*[""] * 6), "version": "1.35"}, "leave out version"),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_anything_is(asked: Mapping[str, Any], said: str) -> None:
@@ -399,23 +414,12 @@ def test_what_cannot_be_made_is_refused_before_anything_is(asked: Mapping[str, A
 
 
 def test_an_own_cluster_gets_groups_for_the_pods_and_nothing_else() -> None:
-    graph = cluster(own="theirs", encrypted_at_rest=True)
+    graph = cluster(own=OwnCluster("theirs", "arn:theirs", "https://theirs.eks", OIDC["issuer"], "Q0E=", "sg-eks"))
     kinds = {each.type for each in graph.resources if each.custom} - {"pulumi:providers:aws"}
 
     assert kinds == {"aws:ec2/securityGroup:SecurityGroup", EGRESS, INGRESS}
     assert told(graph)["name"] == "theirs"
+    assert json.loads(told(graph)["kubeconfig"])["clusters"][0]["cluster"]["server"] == "https://theirs.eks"
     assert told(graph)["nodes_group"] == "sg-eks"
     assert ("sg-eks", "sg-eks") not in reaches(graph)
-    assert set(told(graph)["pod_groups"]) == {Part.RUNTIME, Part.TOOLS, Part.ORCHESTRATOR, Part.MODELS}
-
-
-@pytest.mark.parametrize(
-    ("network", "said"),
-    [
-        ({**NETWORK, "endpointPublicAccess": True}, "the internet reaches its API"),
-        ({**NETWORK, "endpointPrivateAccess": False}, "the network does not reach its API"),
-    ],
-)
-def test_an_own_cluster_that_is_not_private_is_refused(network: Mapping[str, Any], said: str) -> None:
-    with pytest.raises(AwsClusterError, match=said):
-        cluster(network=network, own="theirs", encrypted_at_rest=True)
+    assert set(told(graph)["pod_groups"]) >= {Part.RUNTIME, Part.TOOLS, Part.ORCHESTRATOR, Part.MODELS}
