@@ -147,7 +147,7 @@ _KUBERNETES: Mapping[Capability, Parity] = {
     Capability.ORCHESTRATOR: Native("Temporal on the cluster"),
     Capability.TRIGGERS: Unsupported("the gateway's signed webhook alone: nothing reads Kafka or mail yet"),
     Capability.OBSERVABILITY: Native("one collector to the declared destinations"),
-    Capability.GUARDRAILS: Native("ValidatingAdmissionPolicies: images, the node's own, its region label"),
+    Capability.GUARDRAILS: Native("ValidatingAdmissionPolicies: images, the node's own, its region label, whose pods"),
     Capability.BUDGET: Equivalent("ResourceQuota and LimitRange of each namespace"),
     Capability.BACKUP: Native("CloudNativePG's backups to a given bucket"),
     Capability.REPLICA: Native("namespace of its own, whose NetworkPolicy lets in the tools' pods alone"),
