@@ -41,3 +41,8 @@ def worker_subject(stack: str) -> str:
 def operator_subject() -> str:
     """The subject of the person who operates a stack on this machine."""
     return "person:operator"
+
+
+def gcp_issuer(stack: str) -> str:
+    """``iss`` of a foundation's tokens on Google Cloud, which is given the key itself and looks no name up."""
+    return f"https://issuer.{stack}.loomstead"

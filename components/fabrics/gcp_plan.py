@@ -13,6 +13,7 @@ from components.identity import gcp as identity
 from components.infrastructure import OwnNetwork, Refused
 from components.keys import gcp as keys
 from components.models.gcp_plan import PROVIDER, Hosting, hosting
+from components.naming import gcp_issuer
 from components.network.exits import Exit, exits
 from components.network.gcp_ground import divide, outward
 from components.observability import gcp as observability
@@ -63,7 +64,7 @@ def planned(ground: Ground) -> Planned:
         universe=plan.partition,
         project=spec.account,
         cidr=spec.network.cidr,
-        issuer=f"https://issuer.{ground.stack}.loomstead",
+        issuer=gcp_issuer(ground.stack),
         exits=() if faults else _collected("network", lambda: _exits(spec, ground.catalogue), faults) or (),
         hosting=made,
         databases=_databases(spec),

@@ -21,7 +21,7 @@ from scripts.cli.place import Place
 from scripts.preflight.checks import Asked, preflight
 from scripts.preflight.facts import Facts, FactsError, read
 from scripts.preflight.results import Grade, Result
-from scripts.preflight.wanted import actions, brought, names, quotas
+from scripts.preflight.wanted import actions, brought, constraints, names, quotas
 
 FAILED = 2
 """Exit code where a check failed; a preflight that could not be had ends with 1."""
@@ -66,6 +66,7 @@ def _asked(stack: str, config_file: Path | None, facts: Path | None) -> tuple[As
         names=names(spec, stack) if spec else (),
         actions=actions(spec) if spec else (),
         brought=brought(spec, stack) if spec else {},
+        constraints=constraints(spec, stack) if spec else {},
         backend=os.environ.get("PULUMI_BACKEND_URL"),
     )
     return asked, known

@@ -19,6 +19,7 @@ from scripts.cost.estimate import CODE as BUDGET
 from scripts.cost.estimate import NoPrices, estimate, over_budget
 from scripts.preflight.cluster import cluster
 from scripts.preflight.facts import Facts, Quota, State
+from scripts.preflight.organisation import organisation
 from scripts.preflight.reach import reached
 from scripts.preflight.results import RECORD, Grade, Result, passed, unknown
 
@@ -36,7 +37,8 @@ class Asked:
     """What a preflight is about. ``wanted``: quota → how much of it the fabric takes. ``names``: that it gives.
 
     ``actions``: that the deployer must be allowed. ``brought``: Secrets that a person lays down in a cluster, with
-    their keys. ``backend``: URL of Pulumi's state, none: nobody said.
+    their keys. ``constraints``: of an organisation, with values that the stack needs. ``backend``: URL of Pulumi's
+    state, none: nobody said.
     """
 
     review: StackReview
@@ -46,6 +48,7 @@ class Asked:
     names: tuple[str, ...]
     actions: tuple[str, ...]
     brought: Mapping[str, tuple[str, ...]]
+    constraints: Mapping[str, tuple[str, ...]]
     backend: str | None
 
 
@@ -66,6 +69,7 @@ def preflight(asked: Asked, facts: Facts | None) -> list[Result]:
     results += _quotas(facts, asked.wanted)
     results += _models(facts, spec)
     results += _policies(facts)
+    results += organisation(facts, spec, asked.constraints)
     results += _networks(facts, spec)
     results += _names(facts, asked.names)
     results += _tools(facts)

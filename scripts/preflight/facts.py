@@ -15,7 +15,7 @@ class FactsError(Exception):
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
 
 class Quota(_Frozen):
@@ -41,6 +41,33 @@ class Operator(_Frozen):
     image: str | None = None
 
 
+class _Values(_Frozen):
+    allowed: tuple[str, ...] = Field((), alias="allowedValues")
+    denied: tuple[str, ...] = Field((), alias="deniedValues")
+
+
+class Rule(_Frozen):
+    """Of a policy on Google Cloud, as `gcloud org-policies describe --effective --format json` has it in
+    ``spec.rules``."""
+
+    values: _Values = _Values.model_validate({})
+    allow_all: bool = Field(False, alias="allowAll")
+    deny_all: bool = Field(False, alias="denyAll")
+    condition: dict[str, str] | None = None
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        return self.values.allowed
+
+    @property
+    def denied(self) -> tuple[str, ...]:
+        return self.values.denied
+
+    @property
+    def conditional(self) -> bool:
+        return self.condition is not None
+
+
 class Reach(StrEnum):
     """Of the API of the stack's own cluster, from this machine. ``absent``: no such cluster is there yet."""
 
@@ -60,7 +87,8 @@ class Facts(_Frozen):
     ``storage_classes``: of a cluster. ``regions``, ``gpus``: nodes by their labels of region and GPU. ``operators``: by
     name, those that were seen to run. ``secrets``: ``namespace/name`` → keys; none where it is not there, null where
     its namespace is not. ``reach``, ``machine``: whether the cluster's API answers this machine, and the address that
-    it would call from.
+    it would call from. ``organisation``: that a project of Google Cloud is in, empty where it is in none.
+    ``constraints``: its effective policies, by constraint.
     """
 
     platform: Platform
@@ -84,6 +112,8 @@ class Facts(_Frozen):
     secrets: dict[str, tuple[str, ...] | None] | None = None
     reach: Reach | None = None
     machine: IPv4Address | IPv6Address | None = None
+    organisation: str | None = None
+    constraints: dict[str, tuple[Rule, ...]] | None = None
 
 
 def read(path: Path) -> Facts:

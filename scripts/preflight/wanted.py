@@ -5,10 +5,16 @@ from collections.abc import Mapping
 
 from components.cluster.aws_plan import GPUS, gpu_machine, system_nodes
 from components.kubernetes.parts import Part
+from components.naming import gcp_issuer
 from components.spec import Extent, FabricSpec, Platform
 from regions.catalogue import Catalogue
 
 _SECRETS = ("issuer", "ledger", "subjects", "webhook")
+GCP_SERVICES = (
+    *("aiplatform", "cloudkms", "cloudresourcemanager", "compute", "dns", "iam", "iamcredentials", "logging"),
+    *("monitoring", "networkconnectivity", "orgpolicy", "secretmanager", "servicenetworking", "sqladmin", "sts"),
+)
+"""That have to be on in the project (stacks/Pulumi.gcp-europe-west3.yaml)."""
 _ACTIONS = {
     Platform.AWS: (
         *("ec2:CreateVpc", "ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "network-firewall:CreateFirewall"),
@@ -18,6 +24,10 @@ _ACTIONS = {
         *("s3:CreateBucket", "logs:CreateLogGroup", "elasticache:CreateReplicationGroup", "eks:CreateCluster"),
         *("eks:CreateNodegroup", "states:CreateStateMachine", "sqs:CreateQueue", "wafv2:CreateWebACL"),
         *("elasticloadbalancing:CreateLoadBalancer", "bedrock:CreateGuardrail", "backup:CreateBackupVault"),
+    ),
+    Platform.GCP: (
+        *("compute.networks.create", "cloudkms.keyRings.create", "secretmanager.secrets.create"),
+        *("cloudsql.instances.create", "iam.serviceAccounts.create", "logging.buckets.create"),
     ),
     Platform.KUBERNETES: (
         *("create namespaces", "create networkpolicies.networking.k8s.io", "create deployments.apps"),
@@ -37,6 +47,20 @@ def names(spec: FabricSpec, stack: str) -> tuple[str, ...]:
     if spec.platform is not Platform.AWS:
         return ()
     return tuple(f"loomstead/{stack}/{secret}" for secret in _SECRETS)
+
+
+def constraints(spec: FabricSpec, stack: str) -> Mapping[str, tuple[str, ...]]:
+    """Of an organisation on Google Cloud → values that the stack needs.
+
+    Where resources may lie the project says itself, but not before its first resources are made.
+    """
+    if spec.platform is not Platform.GCP:
+        return {}
+    return {
+        "gcp.resourceLocations": (spec.region,),
+        "gcp.restrictServiceUsage": tuple(f"{service}.googleapis.com" for service in GCP_SERVICES),
+        **({"iam.workloadIdentityPoolProviders": (gcp_issuer(stack),)} if spec.scope_classes else {}),
+    }
 
 
 def brought(spec: FabricSpec, stack: str) -> Mapping[str, tuple[str, ...]]:

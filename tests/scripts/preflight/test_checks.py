@@ -19,7 +19,7 @@ from regions.catalogue import load_catalogue
 from scripts.preflight.checks import Asked, backend_countries, preflight
 from scripts.preflight.facts import Facts, FactsError, read
 from scripts.preflight.results import Grade, Result
-from scripts.preflight.wanted import actions, brought, names, quotas, vcpus
+from scripts.preflight.wanted import actions, brought, constraints, names, quotas, vcpus
 
 FACTS = REPOSITORY / "tests" / "fixtures" / "facts"
 TODAY = date(2026, 11, 23)
@@ -51,6 +51,7 @@ def stack(name: str, *, own: bool = True) -> Asked:
         names=names(spec, name),
         actions=actions(spec),
         brought=brought(spec, name),
+        constraints=constraints(spec, name),
         backend="s3://state?region=eu-central-1",
     )
 
@@ -83,6 +84,13 @@ def test_an_own_cluster_that_has_everything_fails_nothing() -> None:
     assert {"cluster/apis", "cluster/storage", "cluster/region", "cluster/gpu"} <= graded(results, Grade.PASS)
     assert {"cluster/operator", "cluster/operator-image", "cluster/secret"} <= graded(results, Grade.PASS)
     assert graded(results, Grade.WARN) == set()
+
+
+def test_a_project_that_has_everything_fails_nothing() -> None:
+    results = preflight(stack("gcp-europe-west3"), known("gcp", account="loomstead-frankfurt"))
+
+    assert graded(results, Grade.FAIL) <= {"spec/placeholder"}
+    assert {"organisation/there", "organisation/role", "organisation/constraint"} <= graded(results, Grade.PASS)
 
 
 @pytest.mark.parametrize(
