@@ -1,7 +1,7 @@
 """What an organisation on Google Cloud has to allow, for its own policies go before the stack's.
 
-Roles and permissions: docs.cloud.google.com, iam/docs/roles-permissions/orgpolicy. How a list is spelt, and what
-prefixes its values take: the Organization Policy Service's own pages, understanding-constraints.
+Roles and permissions: docs.cloud.google.com, iam/docs/roles-permissions/orgpolicy. Groups and subtrees in a list: the
+Organization Policy API, v2, Constraint.ListConstraint.
 """
 
 from collections.abc import Iterator, Mapping
