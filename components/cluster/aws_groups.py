@@ -2,32 +2,33 @@
 
 A pod of the fabric has a network interface of its own with its part's groups (security groups for pods). Nodes of its
 own for each part would not do: all pods of a node share the node's group, and nodes have to reach what pods of the
-tools must not: the registry, EKS, the logs. What lets a node in says nothing about its pods this way, and a pod that
-gets no interface of its own has the node's group, which no database lets in.
+tools must not: the registry, EKS, the API server. A pod that gets no interface of its own has the node's group, which
+no database and no part of the fabric lets in.
 
-NetworkPolicies say the same again, and say it of pods on one node too, where no security group is asked.
+No group is asked between what is on one node (aws/amazon-vpc-cni-k8s at b521883, README: the enforcing mode
+``standard``). So a kubelet asks its pods how they are without a rule here, and NetworkPolicies, which say the same
+again of every part, are alone in saying it of pods that share a node.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output
 
-from components.kubernetes.parts import HTTP, TEMPORAL, TEMPORAL_SERVICES, VLLM, Part
+from components.kubernetes.parts import HTTP, OTLP, POSTGRES, TEMPORAL, VLLM, Part
 
+EVERYWHERE = "0.0.0.0/0"
 HTTPS, DNS, KUBELET, WEBHOOK = 443, 53, 10250, 9443
 METRICS = (10251, 6443)
 """Where metrics-server (EKS's add-on) and KEDA answer the API server."""
 UNPRIVILEGED = (1025, 65535)
 """Ports between nodes: their own pods' metrics and webhooks, which no part of the fabric is."""
-TELEMETRY = (4317, 4318)
-"""OpenTelemetry's, to the collector."""
+SCALED = 9666
+"""Where KEDA's operator tells KEDA's metrics server, which answers the API server."""
 _TEMPORAL_ITSELF = (6933, 7243)
 """What Temporal's services call each other at."""
-_ASKED = [first for first, _ in TEMPORAL_SERVICES.values()]
-"""Where its services are asked how they are."""
 
 
 class Rule(NamedTuple):
@@ -40,8 +41,9 @@ class Rule(NamedTuple):
     protocol: str = "tcp"
 
 
-CONTROL, NODES, PODS = "control", "nodes", "pods"
-"""EKS's side of the API server; the nodes, and the system's pods on them; what every pod of the fabric may."""
+CONTROL, NODES, PODS, SCALER = "control", "nodes", "pods", "scaler"
+"""EKS's side of the API server; the nodes, and the system's pods on them; what every pod of the fabric may; KEDA's
+operator, which asks the gateway how often models are wanted."""
 RULES = (
     Rule(NODES, CONTROL, HTTPS, HTTPS),
     Rule(Part.RUNTIME, CONTROL, HTTPS, HTTPS),
@@ -54,34 +56,39 @@ RULES = (
     Rule(NODES, NODES, *UNPRIVILEGED),
     Rule(PODS, NODES, DNS, DNS),
     Rule(PODS, NODES, DNS, DNS, "udp"),
-    *(Rule(part, NODES, *TELEMETRY) for part in (Part.RUNTIME, Part.TOOLS, Part.ORCHESTRATOR, Part.MODELS)),
-    # a node asks its pods how they are, and KEDA, which has its node's group, how often models are wanted
-    Rule(NODES, Part.RUNTIME, HTTP, HTTP),
-    Rule(NODES, Part.MODELS, VLLM, VLLM),
-    Rule(NODES, Part.ORCHESTRATOR, min(_ASKED), max(_ASKED)),
+    *(
+        Rule(part, Part.OBSERVABILITY, OTLP, OTLP)
+        for part in (Part.RUNTIME, Part.TOOLS, Part.ORCHESTRATOR, Part.MODELS)
+    ),
+    Rule(SCALER, CONTROL, HTTPS, HTTPS),
+    Rule(NODES, SCALER, SCALED, SCALED),
+    Rule(SCALER, Part.RUNTIME, HTTP, HTTP),
     Rule(Part.RUNTIME, Part.RUNTIME, HTTP, HTTP),
     Rule(Part.RUNTIME, Part.TOOLS, HTTP, HTTP),
     Rule(Part.TOOLS, Part.RUNTIME, HTTP, HTTP),
     Rule(Part.RUNTIME, Part.ORCHESTRATOR, TEMPORAL, TEMPORAL),
     Rule(Part.ORCHESTRATOR, Part.ORCHESTRATOR, *_TEMPORAL_ITSELF),
+    Rule(Part.ORCHESTRATOR, Part.PRIMARY, POSTGRES, POSTGRES),
     Rule(Part.RUNTIME, Part.MODELS, VLLM, VLLM),
 )
-OWN = (CONTROL, NODES, PODS, Part.ORCHESTRATOR, Part.MODELS)
-"""Groups that are made here; the runtime's and the tools' are the network's."""
+OWN = (CONTROL, NODES, PODS, SCALER, Part.ORCHESTRATOR, Part.MODELS, Part.OBSERVABILITY)
+"""Groups that are made here; the runtime's and the tools' are the network's, the primary's is PostgreSQL's."""
 
 
 class Outside(NamedTuple):
-    """``block``: the network's addresses, among them its endpoints'. ``storage``: prefix list of S3."""
+    """``block``: the network's addresses, among them its endpoints'. ``storage``: prefix list of S3. ``telemetry``:
+    ports at which the collector calls hosts outside; which hosts, the network's firewall decides."""
 
     block: Input[str]
     storage: Input[str]
+    telemetry: Collection[int]
 
 
 class Groups:
     """``ids``: by name. All are children of ``parent``, called after ``name``.
 
-    ``given``: groups that are there: the network's, and of an own cluster its nodes' and its control plane's, which
-    keep what they are to each other.
+    ``given``: groups that are there: the network's, the primary's where something here calls it, and of an own cluster
+    its nodes', its control plane's and its KEDA's, which keep what they are to each other.
     """
 
     ids: Mapping[str, Output[str]]
@@ -92,26 +99,20 @@ class Groups:
         self._name, self._vpc, self._child = name, vpc, pulumi.ResourceOptions(parent=parent)
         there = {role: Output.from_input(group) for role, group in given.items()}
         self.ids = {**there, **{role: self._create(role).id for role in OWN if role not in given}}
-        own = frozenset() if NODES not in given else frozenset((CONTROL, NODES))
+        own = frozenset() if NODES not in given else frozenset((CONTROL, NODES, SCALER))
         for rule in RULES:
-            if not own.issuperset((rule.caller, rule.called)):
+            if rule.called in self.ids and not own.issuperset((rule.caller, rule.called)):
                 self._allow(rule)
         for role, kind, target in _reached(outside):
             if role not in own:
-                self._allow_out(role, kind, target)
+                self._allow_out(role, kind, HTTPS, target)
+        for port in outside.telemetry:
+            self._allow_out(Part.OBSERVABILITY, f"telemetry-{port}", port, EVERYWHERE)
 
     def of_pods(self) -> dict[str, Output[list[str]]]:
-        """Part → the groups that its pods carry. Temporal's database is the primary, which lets in the runtime."""
-        own = {
-            Part.RUNTIME: [Part.RUNTIME],
-            Part.TOOLS: [Part.TOOLS],
-            Part.ORCHESTRATOR: [Part.ORCHESTRATOR, Part.RUNTIME],
-            Part.MODELS: [Part.MODELS],
-        }
-        return {
-            str(part): Output.all(self.ids[PODS], *(self.ids[group] for group in groups))
-            for part, groups in own.items()
-        }
+        """Part, or ``SCALER`` → the groups that its pods carry: what every pod may, and its own."""
+        carried = (SCALER, Part.RUNTIME, Part.TOOLS, Part.ORCHESTRATOR, Part.MODELS, Part.OBSERVABILITY)
+        return {str(role): Output.all(self.ids[PODS], self.ids[role]) for role in carried}
 
     def _create(self, role: str) -> aws.ec2.SecurityGroup:
         """Lets nothing in or out but by the rules that are made for it."""
@@ -143,21 +144,24 @@ class Groups:
             opts=self._child,
         )
 
-    def _allow_out(self, role: str, kind: str, target: Input[str]) -> None:
+    def _allow_out(self, role: str, kind: str, port: int, target: Input[str]) -> None:
+        listed = kind == "storage"
         aws.vpc.SecurityGroupEgressRule(
             f"{self._name}-{role}-to-{kind}",
             security_group_id=self.ids[role],
-            cidr_ipv4=target if kind == "block" else None,
-            prefix_list_id=target if kind == "storage" else None,
+            cidr_ipv4=None if listed else target,
+            prefix_list_id=target if listed else None,
             ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
+            from_port=port,
+            to_port=port,
             opts=self._child,
         )
 
 
 def _reached(outside: Outside) -> Iterator[tuple[str, str, Input[str]]]:
-    """Nodes fetch images: by ECR's endpoints, and their layers from S3. The model server fetches its weights there."""
+    """Nodes fetch images: by ECR's endpoints, and their layers from S3. The model server fetches its weights there. The
+    collector writes logs, traces and metrics to AWS's endpoints."""
     yield NODES, "block", outside.block
     yield NODES, "storage", outside.storage
     yield Part.MODELS, "storage", outside.storage
+    yield Part.OBSERVABILITY, "block", outside.block

@@ -12,12 +12,14 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output
 from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.helm.v3 import Release
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.storage.v1 import StorageClass
 
 from components.aws.documents import Statement
 from components.aws.pods import PodRoleArgs, create_pod_role
+from components.cluster import aws_groups
 from components.kubernetes.charts import create_release
 from components.kubernetes.parts import PART_LABEL
 
@@ -25,13 +27,16 @@ NAMESPACE: Final = "kube-system"
 BALANCER, SCALER = "aws-load-balancer-controller", "cluster-autoscaler"
 """Charts, and the ServiceAccounts that they make."""
 STORAGE_CLASS: Final = "loomstead"
+_KEDA = {"app": "keda-operator"}
+"""Of its operator's pods (kedacore/charts 2.20.0, keda/templates/manager/deployment.yaml)."""
 
 
 class AwsInsideArgs(TypedDict):
     """``cluster``, ``cluster_arn``, ``pod_groups``, ``control_plane``: the cluster's outputs, its name and ARN among
     them. ``account``: 12 digits. ``partition``: the region's in the catalogue. ``namespaces``: by part, where its pods
     get groups. ``registry``: where the operators' images are. ``key``: ARN of what encrypts volumes. ``boundary``: ARN
-    of the policy that bounds every role. ``operators``: no for an own cluster, whose owner has them.
+    of the policy that bounds every role. ``operators``: no for an own cluster, whose owner has them. ``scaler``: KEDA's
+    namespace, where there is KEDA: made here, so that its operator's pods have their group from the first on.
     """
 
     stack: str
@@ -47,6 +52,7 @@ class AwsInsideArgs(TypedDict):
     key: Input[str]
     boundary: Input[str]
     operators: bool
+    scaler: NotRequired[str]
     control_plane: NotRequired[pulumi.Resource | None]
 
 
@@ -65,14 +71,22 @@ class AwsInside(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         # gone with the cluster, which takes all of it along
         self._within = pulumi.ResourceOptions(parent=self, deleted_with=args.get("control_plane"))
-        self.groups = [self._create_groups(part, namespace) for part, namespace in args["namespaces"].items()]
+        self.groups = [
+            self._create_groups(part, namespace, {PART_LABEL: part}) for part, namespace in args["namespaces"].items()
+        ]
+        if "scaler" in args:
+            self.groups.append(self._create_groups(aws_groups.SCALER, self._create_namespace(args["scaler"]), _KEDA))
         self.storage_class = self._create_storage()
         self.balancer = self._create_balancer() if args["operators"] else None
         if args["operators"]:
             self._create_scaler()
         self.register_outputs({"storage_class": self.storage_class})
 
-    def _create_groups(self, part: str, namespace: Input[str]) -> CustomResource:
+    def _create_namespace(self, name: str) -> Output[str]:
+        made = Namespace(f"{self._name}-{name}", metadata=ObjectMetaArgs(name=name), opts=self._within)
+        return made.metadata.name.apply(str)
+
+    def _create_groups(self, part: str, namespace: Input[str], labels: Mapping[str, str]) -> CustomResource:
         groups = Output.from_input(self._args["pod_groups"]).apply(lambda told: told[part])
         return CustomResource(
             f"{self._name}-{part}-groups",
@@ -80,7 +94,7 @@ class AwsInside(pulumi.ComponentResource):
             kind="SecurityGroupPolicy",
             metadata=ObjectMetaArgs(name="groups", namespace=namespace),
             spec={
-                "podSelector": {"matchLabels": {PART_LABEL: part}},
+                "podSelector": {"matchLabels": {**labels}},
                 "securityGroups": {"groupIds": groups},
             },
             opts=self._within,

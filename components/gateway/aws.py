@@ -21,6 +21,9 @@ from components.kubernetes.parts import HTTP
 
 REQUESTS = {"small": 10_000, "medium": 50_000, "large": 200_000}
 """Of one address in five minutes."""
+REGISTERED = {"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"}
+"""Of the pods' namespace: a pod started once the binding is there counts as ready when the load balancer sends to it,
+so none goes before its successor is reached (AWS Load Balancer Controller, "Pod readiness gate")."""
 _NAME = re.compile(r"(?!internal-)[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 """What a load balancer and its target group can be called."""
 

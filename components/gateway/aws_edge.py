@@ -15,13 +15,12 @@ from components.aws.alarms import Watched, create_alarm
 from components.aws.bucket import BucketArgs, PrivateBucket
 from components.aws.documents import Statement
 from components.gateway.aws_filter import Filter
+from components.gateway.kubernetes_pods import CALL_SECONDS
 
 HTTPS = 443
 TLS = "ELBSecurityPolicy-TLS13-1-3-2021-06"
 """TLS 1.3 alone."""
 READY = "/readyz"
-CALL_SECONDS = 600
-"""A model may think so long before its first byte, and a pod that goes is left its calls for as long."""
 SLOW_SECONDS = 30.0
 MOST_FAILED = 5
 _METRICS = "AWS/ApplicationELB"

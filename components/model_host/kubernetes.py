@@ -133,8 +133,9 @@ class KubernetesModelHost(ModelHost):
             "tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}],
             "affinity": None,  # the chart's own asks for labels that only another operator puts on nodes
         }
+        first = pulumi.ResourceOptions(parent=self, depends_on=[*self._args["after"]])
         return [
-            create_release(f"{self._name}-{chart}", chart, chart, images, values, self._child)
+            create_release(f"{self._name}-{chart}", chart, chart, images, values, first)
             for chart, values in ((KEDA, keda), (PLUGIN, plugin))
         ]
 

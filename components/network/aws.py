@@ -45,6 +45,10 @@ class AwsNetworkArgs(TypedDict):
 
 
 class AwsNetwork(Network):
+    """``blocks``: addresses of the workloads' subnets."""
+
+    blocks: Sequence[Input[str]]
+
     def __init__(self, name: str, args: AwsNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
         self._name, self._args = name, args
@@ -57,7 +61,7 @@ class AwsNetwork(Network):
         self._ground = self._adopt(args["vpc"]) if "vpc" in args else self._create_ground()
         self._create_groups()
         self._create_interfaces()
-        self.id, subnets = self._ground.id, self._ground.subnets
+        self.id, self.blocks, subnets = self._ground.id, self._ground.blocks, self._ground.subnets
         self.workloads, self.primary, self.replica = (subnets[role] for role in ("workloads", "primary", "replica"))
         self.register_outputs(
             {

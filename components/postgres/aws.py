@@ -60,6 +60,7 @@ class AwsPostgres(Postgres):
     """
 
     primary_arn: Output[str]
+    primary_group: Output[str]
     primary_resource: Output[str]
     replica_resource: Output[str]
 
@@ -82,6 +83,7 @@ class AwsPostgres(Postgres):
                 "primary_port": self.primary_port,
                 "primary_resource": self.primary_resource,
                 "primary_arn": self.primary_arn,
+                "primary_group": self.primary_group,
                 "replica_host": self.replica_host,
                 "replica_port": self.replica_port,
                 "replica_resource": self.replica_resource,
@@ -91,6 +93,7 @@ class AwsPostgres(Postgres):
 
     def _create_primary(self) -> aws.rds.Instance:
         args, size = self._args, self._size
+        self.primary_group = self._create_group("primary", args["runtime_group"], "the runtime").id
         drawn = aws.secretsmanager.get_random_password_output(
             password_length=48, exclude_punctuation=True, opts=self._asked
         )
@@ -116,7 +119,7 @@ class AwsPostgres(Postgres):
             port=PORT,
             iam_database_authentication_enabled=True,
             db_subnet_group_name=self._create_subnets("primary", args["primary"]).name,
-            vpc_security_group_ids=[self._create_group("primary", args["runtime_group"], "the runtime").id],
+            vpc_security_group_ids=[self.primary_group],
             publicly_accessible=False,
             parameter_group_name=self._create_parameters("primary", {}).name,
             backup_retention_period=args["backup_days"],

@@ -32,12 +32,17 @@ def inside(operators: bool = True, preview: bool = False) -> Graph:
             "vpc": "vpc-1",
             "cluster": "s",
             "cluster_arn": f"arn:aws:eks:{HOME}:cluster/s",
-            "pod_groups": {Part.RUNTIME: ["sg-pods", "sg-runtime"], Part.TOOLS: ["sg-pods", "sg-tools"]},
+            "pod_groups": {
+                Part.RUNTIME: ["sg-pods", "sg-runtime"],
+                Part.TOOLS: ["sg-pods", "sg-tools"],
+                "scaler": ["sg-pods", "sg-scaler"],
+            },
             "namespaces": {Part.RUNTIME: "s-runtime", Part.TOOLS: "s-tools"},
             "registry": REGISTRY,
             "key": f"arn:aws:kms:{HOME}:key/1234abcd",
             "boundary": f"arn:aws:iam::{ACCOUNT}:policy/s-boundary",
             "operators": operators,
+            "scaler": "keda",
         }
         AwsInside("inside", args, pulumi.ResourceOptions(providers=[cloud, cluster]))
 
@@ -60,6 +65,10 @@ def test_the_pods_of_each_part_get_its_groups() -> None:
         "s-tools": {
             "podSelector": {"matchLabels": {"loomstead/part": "tools"}},
             "securityGroups": {"groupIds": ["sg-pods", "sg-tools"]},
+        },
+        "keda": {
+            "podSelector": {"matchLabels": {"app": "keda-operator"}},
+            "securityGroups": {"groupIds": ["sg-pods", "sg-scaler"]},
         },
     }
 

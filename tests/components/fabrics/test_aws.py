@@ -1,4 +1,4 @@
-"""AWS's fabric as a whole: what its parts get of each other, who may do what, and what is refused before any of it."""
+"""AWS's fabric as a whole: what its parts get of each other, and who may do what."""
 
 import json
 from collections.abc import Mapping
@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components.fabric import build, check
+from components.fabric import build
 from components.identity.aws_pods import COLLECTOR, GATEWAY, PROVISION, TOOLS, WORKER
-from components.infrastructure import Refused
 from components.naming import REPOSITORY
 from components.observability.aws import SOURCES
 from components.publish import Ground
@@ -186,6 +185,11 @@ def test_the_job_is_told_all_that_provisioning_asks(graph: Graph, stack: str) ->
     assert ("LOOMSTEAD_ORCHESTRATOR_SECRET" in told) is (stack == VIRGINIA)
 
 
+def part(section: str, **changed: Any) -> dict[str, Any]:
+    """A section of Frankfurt's, with some of it changed."""
+    return {section: {**said(FRANKFURT).get(section, {}), **changed}}
+
+
 # -- who reaches whom ------------------------------------------------------------------------------------------------
 EGRESS, INGRESS = (f"aws:vpc/securityGroup{way}Rule:SecurityGroup{way}Rule" for way in ("Egress", "Ingress"))
 GROUPS = {
@@ -201,17 +205,22 @@ GROUPS = {
     "control": "fabric-cluster-control",
     "models": "fabric-cluster-models",
     "orchestrator": "fabric-cluster-orchestrator",
+    "observability": "fabric-cluster-observability",
+    "scaler": "fabric-cluster-scaler",
 }
 PATHS = [
     *(("runtime", "primary", 5432), ("tools", "replica", 5432), ("runtime", "cache", 6379), ("entry", "runtime", 8080)),
-    *(("runtime", "tools", 8080), ("tools", "runtime", 8080), ("runtime", "models", 8000), ("nodes", "models", 8000)),
-    *(("pods", "nodes", 53), ("runtime", "nodes", 4318), ("nodes", "runtime", 8080), ("runtime", "control", 443)),
-    *(("runtime", "orchestrator", 7233), ("nodes", "orchestrator", 7233), ("nodes", "orchestrator", 7239)),
+    *(("runtime", "tools", 8080), ("tools", "runtime", 8080), ("runtime", "models", 8000), ("scaler", "runtime", 8080)),
+    *(("pods", "nodes", 53), ("runtime", "observability", 4318), ("models", "observability", 4318)),
+    *(("runtime", "control", 443), ("scaler", "control", 443), ("nodes", "scaler", 9666)),
+    ("runtime", "orchestrator", 7233),
 ]
 CLOSED = [
     *(("tools", "primary", 5432), ("runtime", "replica", 5432), ("nodes", "primary", 5432), ("nodes", "replica", 5432)),
     *(("tools", "cache", 6379), ("entry", "tools", 8080), ("tools", "control", 443), ("models", "primary", 5432)),
-    *(("tools", "models", 8000), ("nodes", "tools", 8080)),
+    *(("tools", "models", 8000), ("nodes", "tools", 8080), ("nodes", "runtime", 8080), ("nodes", "models", 8000)),
+    *(("nodes", "orchestrator", 7233), ("nodes", "observability", 4318), ("observability", "runtime", 8080)),
+    *(("orchestrator", "replica", 5432), ("orchestrator", "runtime", 8080), ("observability", "primary", 5432)),
 ]
 
 
@@ -240,10 +249,46 @@ def test_what_is_not_needed_is_not_reached(graph: Graph, path: tuple[str, str, i
     assert not reaches(graph, *path)
 
 
-def test_temporals_pods_reach_the_primary_by_the_group_that_it_lets_in(virginia: Graph) -> None:
-    (groups,) = [each for each in virginia.resources if each.name == "fabric-inside-orchestrator-groups"]
+def test_the_primary_lets_temporals_own_pods_in_where_there_is_temporal(graph: Graph, stack: str) -> None:
+    assert reaches(graph, "orchestrator", "primary", 5432) is (stack == VIRGINIA)
 
-    assert virginia.named(GROUPS["runtime"]).id in groups.properties["spec"]["securityGroups"]["groupIds"]
+
+def test_the_pods_of_every_part_carry_what_all_may_and_their_own_group_alone(graph: Graph) -> None:
+    parts = {
+        each.name.removeprefix("fabric-inside-").removesuffix("-groups"): each.properties["spec"]["securityGroups"]
+        for each in graph.of("kubernetes:vpcresources.k8s.aws/v1beta1:SecurityGroupPolicy")
+    }
+
+    assert {"runtime", "tools", "observability"} <= parts.keys()
+    assert parts == {part: {"groupIds": [graph.named(GROUPS[each]).id for each in ("pods", part)]} for part in parts}
+
+
+@pytest.mark.parametrize(("declared", "let_in"), [([], ["10.20.0.0/16"]), (["10.8.0.0/16"], ["10.8.0.0/16"])])
+def test_who_is_declared_calls_the_load_balancer_and_its_subnets_alone_the_pods(
+    declared: list[str], let_in: list[str]
+) -> None:
+    graph = registered(ground(**part("gateway", callers=declared)))
+    at_balancer = [
+        each.properties["cidrIpv4"]
+        for each in graph.of(INGRESS)
+        if each.properties["securityGroupId"] == graph.named(GROUPS["entry"]).id
+    ]
+    subnets = [each.properties["cidrBlock"] for each in graph.of("aws:ec2/subnet:Subnet") if "-workloads-" in each.name]
+    rules = graph.named("fabric-spaces-runtime-reach").properties["spec"]["ingress"]
+    at_pods = [peer["ipBlock"]["cidr"] for rule in rules for peer in rule["from"] if "ipBlock" in peer]
+
+    assert at_balancer == let_in
+    assert at_pods == subnets
+
+
+def test_the_load_balancer_tells_when_a_pod_is_reached(graph: Graph) -> None:
+    labelled = {
+        each.name
+        for each in graph.of("kubernetes:core/v1:Namespace")
+        if each.properties["metadata"].get("labels", {}).get("elbv2.k8s.aws/pod-readiness-gate-inject") == "enabled"
+    }
+
+    assert labelled == {"fabric-spaces-runtime"}
 
 
 def test_the_collector_reaches_who_is_told_outside(authority: Path) -> None:
@@ -251,7 +296,7 @@ def test_the_collector_reaches_who_is_told_outside(authority: Path) -> None:
     (way,) = [
         each.properties
         for each in graph.of(EGRESS)
-        if each.properties["securityGroupId"] == graph.named(GROUPS["nodes"]).id
+        if each.properties["securityGroupId"] == graph.named(GROUPS["observability"]).id
         and each.properties.get("cidrIpv4") == "0.0.0.0/0"
     ]
 
@@ -343,89 +388,6 @@ def test_the_collector_writes_its_log_groups_and_no_other(frankfurt: Graph) -> N
 
     assert written == {f"fabric-observability-{source}-log" for source in SOURCES}
     assert not decided(frankfurt, COLLECTOR, "logs:DeleteLogGroup", groups[min(written)])
-
-
-# -- what is refused -------------------------------------------------------------------------------------------------
-def part(section: str, stack: str = FRANKFURT, **changed: Any) -> dict[str, Any]:
-    return {section: {**said(stack).get(section, {}), **changed}}
-
-
-OWN: dict[str, Any] = {
-    "id": "vpc-1",
-    **{role: [f"{role}-a", f"{role}-b"] for role in ("workloads", "primary", "replica", "endpoints")},
-}
-REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    (
-        "GPUs",
-        {"cluster": {"callers": ["10.8.0.0/16"], "gpu": {"family": "p6-b300"}}},
-        r"cluster\.gpu\.family p6-b300: .*take one of g5, g6",
-    ),
-    (
-        "GPUs' machine",
-        {"cluster": {"callers": ["10.8.0.0/16"], "gpu": {"family": "g6", "machine": "g5.xlarge"}}},
-        r"gpu\.machine g5\.xlarge",
-    ),
-    (
-        "zones",
-        {"network": {"cidr": "10.20.0.0/16", "zones": ["us-east-1a", "eu-central-1b"]}},
-        "different ones of eu-c",
-    ),
-    ("too small", {"network": {"cidr": "10.20.0.0/24"}}, r"private IPv4 addresses, /16 to /21"),
-    ("public", {"network": {"cidr": "8.8.0.0/16"}}, "expected private IPv4 addresses"),
-    ("subnets", {"network": {"own": {**OWN, "replica": []}, "cidr": "10.0.0.0/16"}}, "replica: expected two subnets"),
-    ("own block", {"network": {"own": OWN}}, r"network\.cidr: expected the addresses of the own VPC"),
-    ("T machines", part("cluster", machine="t3.large"), "T machines give pods no interfaces"),
-    (
-        "database's machine",
-        part("postgres", machine="m7g.large"),
-        r"m7g\.large: no machine of RDS; take one",
-    ),
-    ("storage", part("postgres", storage_gib=60_000), "not above storage_gib 60000; name less storage"),
-    ("cache's machine", {"cache": {"machine": "m7g.large"}}, r"no machine of ElastiCache, such as cache\."),
-    ("days", {"logs": {"days": 200}}, "cannot keep logs for 200 days; the next that it can is 365"),
-    ("account", {"account": "corp"}, "account: expected the 12 digits of an AWS account, got corp"),
-    (
-        "certificate",
-        part("gateway", certificate="arn:aws:acm:us-east-1:111122223333:certificate/1"),
-        "no certificate of ACM in eu-central-1",
-    ),
-    ("callers", part("gateway", callers=["0.0.0.0/0"]), r"gateway\.callers: 0\.0\.0\.0/0 is not a part"),
-    ("old PostgreSQL", part("postgres", version="14.9"), "has no pgvector"),
-    ("new PostgreSQL", part("postgres", version="21"), "21 is not known to be RDS's"),
-    ("image", part("postgres", image=f"r.example/pg@sha256:{'0' * 64}"), r"postgres\.image: RDS runs its own"),
-    (
-        "key elsewhere",
-        {"keys": {"encryption": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1"}},
-        r"no KMS key in eu-central-1",
-    ),
-    ("keys' region", {"keys": {"region": "eu-west-1"}}, r"keys\.region: on AWS it is the stack's"),
-    ("keys' copies", {"keys": {"replicas": ["eu-west-1"]}}, r"keys\.replicas"),
-    ("keys held outside", {"keys": {"custody": "external"}}, r"keys\.encryption: expected the ARN"),
-    ("geo", {"backup": {"redundancy": "geo"}}, r"backup\.redundancy: geo on AWS is a copy in a region"),
-    ("GPUs that nobody named", {"cluster": None}, r"cluster\.gpu: expected the GPU family"),
-    ("demo", {"core_systems": {"orders": {"demo": True}}}, "core_system on aws: not built yet"),
-]
-
-
-@pytest.mark.parametrize(("changed", "reason"), [each[1:] for each in REFUSED], ids=[each[0] for each in REFUSED])
-def test_what_cannot_be_is_refused_before_anything_is_registered(changed: dict[str, Any], reason: str) -> None:
-    asked, graphs = ground(**changed), list[Graph]()
-    with pytest.raises(Exception, match=reason):
-        graphs.append(registered(asked))
-
-    assert graphs == []
-    with pytest.raises(Exception, match=reason):
-        check(asked)
-
-
-def test_a_stack_whose_name_aws_has_no_room_for_is_refused() -> None:
-    with pytest.raises(Refused, match="24 characters at most"):
-        check(ground(name="a-name-much-longer-than-aws-takes"))
-
-
-def test_an_authority_that_is_not_known_is_asked_for() -> None:
-    with pytest.raises(Refused, match=r"postgres\.authority: RDS's authority in eusc-de-east-1 is not known here"):
-        check(ground(BRANDENBURG))
 
 
 # -- how it ends -----------------------------------------------------------------------------------------------------

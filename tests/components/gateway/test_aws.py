@@ -220,3 +220,18 @@ def test_a_size_says_how_many_requests_one_address_may_make(size: str) -> None:
 def test_what_cannot_be_is_refused_before_anything_is_made(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(Refused, match=told):
         gateway(**wrong)
+
+
+def test_a_pod_that_ends_goes_on_until_nobody_sends_to_it_and_its_calls_are_answered() -> None:
+    """It serves while it waits, for at least as long as the load balancer takes to give up a target by itself; then
+    calls have as long as the longest, on both sides."""
+    graph = gateway()
+    pod = graph.named("runtime-gateway").properties["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    waits = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    target = graph.named("runtime-edge-target").properties
+    longest = graph.named("runtime-edge-balancer").properties["idleTimeout"]
+
+    assert waits >= target["healthCheck"]["interval"] * target["healthCheck"]["unhealthyThreshold"]
+    assert target["deregistrationDelay"] >= longest
+    assert pod["terminationGracePeriodSeconds"] > waits + longest

@@ -310,6 +310,7 @@ def test_outputs_are_the_contracts() -> None:
         "primary_port": 5432,
         "primary_resource": "db-DB-PRIMARY",
         "primary_arn": graph.named("db-primary").state["arn"],
+        "primary_group": "db-primary-group-id",
         "replica_host": "db-replica-address",
         "replica_port": 5432,
         "replica_resource": "db-DB-REPLICA",
