@@ -382,6 +382,19 @@ def test_the_real_api_server_takes_every_object_and_keeps_what_was_meant(cluster
         assert sent["metadata"].get("labels", {}).items() <= found["metadata"].get("labels", {}).items()
 
 
+def test_what_outlived_its_stack_is_in_the_way_of_a_creation_and_taken_over_by_an_apply(
+    cluster: Cluster, graph: Graph
+) -> None:
+    """docs/teardown.md: the provider creates, and applies only where it is told to take over what is there."""
+    kept = [each.properties for each in graph.resources if each.retain_on_delete]
+    applied(cluster, graph)
+    assert len(kept) == 6
+    for each in kept:
+        before = cluster.apply(each)["metadata"]["uid"]
+        assert "already exists" in (cluster.refusal(each) or "")
+        assert cluster.apply(each)["metadata"]["uid"] == before
+
+
 def test_the_namespaces_refuse_a_privileged_pod_by_themselves(cluster: Cluster, graph: Graph) -> None:
     applied(cluster, graph)
     pod = {
