@@ -105,14 +105,7 @@ def own_cluster(name: str, vpc: str, place: Place) -> dict[str, Properties]:
             "computeConfigs": [{"enabled": False, "nodePools": [], "nodeRoleArn": ""}],
             "remoteNetworkConfigs": [],
             "outpostConfigs": [],
-            "kubernetesNetworkConfigs": [
-                {
-                    "ipFamily": "ipv4",
-                    "serviceIpv4Cidr": "172.20.0.0/16",
-                    "serviceIpv6Cidr": "",
-                    "elasticLoadBalancings": [],
-                }
-            ],
+            "kubernetesNetworkConfigs": [addresses],
             "vpcConfig": {
                 "vpcId": vpc,
                 "endpointPrivateAccess": True,
