@@ -13,6 +13,7 @@ from components.aws.logs import checked_days
 from components.budget.aws import check_partition
 from components.cache.aws_sizes import checked_machine
 from components.cluster.aws_plan import GPUS, checked_made, gpu_machine, system_nodes
+from components.fabrics.contract import unread
 from components.gateway.aws import check_entry
 from components.identity.aws import issuer_url
 from components.infrastructure import Engine, Refused
@@ -31,6 +32,12 @@ from regions.catalogue.facts import Custody
 POSTGRES_VERSION = "18"
 """RDS's newest major version that is known here."""
 _ACCOUNT = re.compile(r"\d{12}")
+_UNREAD = (
+    *("directory", "ports", "network.addresses"),
+    *(f"cluster.{key}" for key in ("context", "server", "issuer", "storage_class", "cilium")),
+    *(f"cluster.{key}" for key in ("encrypted_at_rest", "key", "gateway_class", "entry", "operator")),
+)
+"""What other platforms have, where AWS makes its own."""
 _STACK = re.compile(r"[a-z][a-z0-9-]{0,23}")
 """The longest that leaves room for what AWS's load balancers, caches and roles are called after it."""
 
@@ -142,6 +149,7 @@ def _unknown(spec: FabricSpec) -> Iterator[str]:
         yield "backup.store: on AWS backups lie in a vault of the stack's own: leave it out"
     if spec.postgres.image:
         yield "postgres.image: RDS runs its own: leave it out"
+    yield from unread(spec, _UNREAD)
     if shared := sorted(spec.telemetry.keys() & spec.logs.sinks.keys()):
         yield f"logs.sinks.{shared[0]}: telemetry has one of that name too; give each a name of its own"
 

@@ -1,11 +1,13 @@
 """What every platform's fabric takes and gives."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 import pulumi
 
 from components.publish import Ground
+from components.spec import FabricSpec
 
 
 class Fabric(pulumi.ComponentResource):
@@ -24,3 +26,13 @@ class Fabric(pulumi.ComponentResource):
 def chosen(**values: Any) -> dict[str, Any]:
     """Those that the stack file says; what it leaves out is the size's."""
     return {key: value for key, value in values.items() if value is not None}
+
+
+def unread(spec: FabricSpec, keys: Iterable[str]) -> Iterator[str]:
+    """Those of ``keys`` that the stack file says although its platform has no use for them: whoever wrote one expects
+    something of it."""
+    for key in keys:
+        *sections, name = key.split(".")
+        holder = reduce(lambda found, section: found and getattr(found, section), sections, spec)
+        if holder and getattr(holder, name) != type(holder).model_fields[name].get_default(call_default_factory=True):
+            yield f"{key}: nothing reads it on {spec.platform}: leave it out"

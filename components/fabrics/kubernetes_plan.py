@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from components.backup.kubernetes import check_store
 from components.cluster.kubernetes import check_cluster
-from components.fabrics.contract import chosen
+from components.fabrics.contract import chosen, unread
 from components.gateway import kubernetes as gateway
 from components.guardrails.kubernetes import check_registries
 from components.infrastructure import Engine, Gateway, Refused
@@ -31,6 +31,13 @@ from components.spec import Bucket, Extent, FabricSpec, Staged
 
 _HTTPS = 443
 _POSTGRES = ("18", "17")
+_UNREAD = (
+    *("account", "budget", "directory", "guardrail", "ports"),
+    *("keys.region", "keys.encryption", "keys.replicas", "backup.region", "backup.redundancy", "logs.region"),
+    *("network.cidr", "network.own", "network.zones", "cache.machine"),
+    *(f"cluster.{key}" for key in ("own", "version", "machine", "nodes", "callers", "gpu.machine")),
+)
+"""What a cluster has of its own, and what only a cloud has."""
 _HOSTS = 8
 """Pods of the model's that the budget of every size has room for."""
 
@@ -111,9 +118,7 @@ def _wanting(spec: FabricSpec) -> Iterator[str]:
             check()
         except Refused as refused:
             yield str(refused)
-    for key in ("cidr", "own", "zones"):
-        if getattr(spec.network, key):
-            yield f"network.{key}: a cluster's network is its own: leave it out"
+    yield from unread(spec, _UNREAD)
 
 
 def _wanting_of_databases(spec: FabricSpec) -> Iterator[str]:

@@ -47,6 +47,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"postgres": {"image": f"corp.example/pg@sha256:{'0' * 64}"}},
         r"postgres\.image: RDS runs its own",
     ),
+    "another platform's context": ({"cluster": {"context": "onprem"}}, r"cluster\.context: nothing reads it on aws"),
     "a machine that is not ElastiCache's": ({"cache": {"machine": "m7g.large"}}, r"no machine of ElastiCache, such as"),
     "a key that is none": ({"keys": {"encryption": "hello"}}, "no KMS key in us-east-1"),
     "a key by its alias": ({"keys": {"encryption": "alias/mine"}}, "no KMS key in us-east-1"),
