@@ -1,5 +1,9 @@
 """`loomstead stack`: stack files."""
 
+import difflib
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,12 +12,19 @@ import typer
 from components.infrastructure import Size
 from components.naming import stack_file
 from components.spec import Platform
-from regions.catalogue import Catalogue, load_catalogue
+from regions.catalogue import HOST, Catalogue, Evidence, load_catalogue
 from regions.expectations import nearest
 from regions.residency import DataClass
 from scripts.cli.failure import CommandError
 from scripts.cli.output import console
 from scripts.stack_file import NoStackFile, Wish, draft
+from scripts.stack_file.made import SDKS, can_be_asked
+from scripts.stack_file.sections import TO_BRING, TO_SIGN
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LONGEST = {Platform.AWS: 24}
+"""Characters of a name that AWS's fabric leaves room for (components/fabrics/aws_plan.py); other platforms take 40."""
+_OTHERS_LONGEST = 40
 
 stack = typer.Typer(no_args_is_help=True, help="Stack files.")
 
@@ -38,8 +49,10 @@ def new(
 ) -> None:
     """Write a stack file that reviews clean, or say why that region cannot hold that regime."""
     catalogue = load_catalogue()
+    called = f"{cloud}-{region}" if name is None else name
     _check(cloud, region, regime, catalogue)
-    called = name or f"{cloud}-{region}"
+    _check_country(region, country, catalogue)
+    _check_name(cloud, called)
     wish = Wish(
         platform=cloud,
         region=region,
@@ -47,7 +60,7 @@ def new(
         size=size,
         data_classes=tuple(data_class or [DataClass.PERSONAL]),
         country=country,
-        evidence=dict(_pair(given) for given in evidence or []),
+        evidence=dict(_pair(given, regime, catalogue) for given in evidence or []),
     )
     try:
         text = draft(wish, called, catalogue, datetime.now(UTC).date())
@@ -61,27 +74,71 @@ def new(
         raise CommandError(f"{path} is there already, and is kept. Give another --name.") from None
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}. May you write there?") from error
-    console.print(
-        f"{path} reviews clean. `loomstead preflight {called}` says what is yours to name before `pulumi up`."
-    )
+    for told in _left(cloud, called, text):
+        console.print(told, soft_wrap=True)
+
+
+def _left(cloud: Platform, called: str, text: str) -> Iterator[str]:
+    """What is written, and what a person still has to do."""
+    made = ", and its fabric can be made" if can_be_asked(cloud) else ""
+    yield f"{stack_file(called)} reviews clean{made}. `loomstead preflight {called}` says what is yours to name."
+    if not can_be_asked(cloud):
+        yield f"Whether its fabric can be made was not asked: {SDKS[cloud]} is not installed (uv sync --group clouds)."
+    if TO_BRING in text:
+        yield "RDS's authority is not known for this region: postgres.authority waits for its file."
+    if TO_SIGN in text:
+        yield "One finding of `loomstead plan`, A26, waits for a person's signature: see `waivers` in the file."
 
 
 def _check(cloud: Platform, region: str, regimes: list[str], catalogue: Catalogue) -> None:
     if cloud is Platform.LOCAL:
         raise CommandError("This machine has its stack file: stacks/Pulumi.local.yaml.")
-    regions = [name for name, facts in catalogue.regions.items() if facts.platform == cloud]
-    if region not in regions:
-        raise CommandError(
-            f"{cloud} has no region {region!r}{nearest(region, regions)}. Regions: {', '.join(regions)}."
-        )
+    known = [name for name, facts in catalogue.regions.items() if facts.platform == cloud]
+    if region not in known:
+        where = "own" if cloud is Platform.KUBERNETES else cloud
+        every = f"{len(known)} are in regions/catalogue/regions/{where}.yaml"
+        raise CommandError(f"{cloud} has no region {region!r}: {every}.{_alike(region, known)}")
     for regime in regimes:
         if regime not in catalogue.regimes:
-            known = ", ".join(catalogue.regimes)
-            raise CommandError(f"There is no regime {regime!r}{nearest(regime, catalogue.regimes)}. Regimes: {known}.")
+            every = textwrap.fill(f"Regimes: {', '.join(catalogue.regimes)}.", 100, break_on_hyphens=False)
+            raise CommandError(f"There is no regime {regime!r}.\n{every}{_alike(regime, [*catalogue.regimes])}")
 
 
-def _pair(given: str) -> tuple[str, str]:
-    key, separator, value = given.partition("=")
-    if not separator or not value:
+def _alike(name: str, known: Sequence[str]) -> str:
+    found = difflib.get_close_matches(name, known, n=3)
+    return f"\nDid you mean {' or '.join(found)}?" if found else ""
+
+
+def _check_country(region: str, country: str | None, catalogue: Catalogue) -> None:
+    stands, names = catalogue.regions[region].country, catalogue.countries.names
+    if stands != HOST and country not in (None, stands):
+        raise CommandError(f"--country {country}: {region} stands in {stands}: leave it out.")
+    if stands == HOST and country is None:
+        raise CommandError(f"{region} can be anywhere: say where the machines stand, such as --country AT.")
+    if stands == HOST and country not in names:
+        upper = str(country).upper()
+        hint = f" Did you mean {upper}?" if upper in names else ""
+        raise CommandError(f"--country {country}: expected a country of ISO 3166-1 alpha-2, such as AT.{hint}")
+
+
+def _check_name(cloud: Platform, name: str) -> None:
+    longest = _LONGEST.get(cloud, _OTHERS_LONGEST)
+    if not _NAME.fullmatch(name) or len(name) > longest:
+        raise CommandError(
+            f"--name {name}: expected a-z, 0-9 and single dashes between them, a letter first, {longest} characters "
+            f"at most: names of {cloud} begin with it."
+        )
+
+
+def _pair(given: str, regimes: list[str], catalogue: Catalogue) -> tuple[str, str]:
+    key, _, value = given.partition("=")
+    if not value.strip():
         raise CommandError(f"--evidence {given}: expected <key>=<reference>, such as baa_ref=BAA-2026-3.")
+    if key not in tuple(Evidence):
+        wanted = sorted({str(each) for regime in regimes for each in catalogue.regimes[regime].require})
+        asked = f"{', '.join(regimes)}: {', '.join(wanted) or 'none is required'}"
+        every = ", ".join(Evidence)
+        raise CommandError(
+            f"--evidence {given}: there is no document {key!r}{nearest(key, Evidence)}. For {asked}. All: {every}."
+        )
     return key, value

@@ -38,16 +38,24 @@ def shipped() -> tuple[str, ...]:
     return tuple(name for name in names if load_spec(_file(name)).platform is not Platform.LOCAL)
 
 
+def platform_of(stack: str) -> Platform:
+    return load_spec(_file(stack)).platform
+
+
 def needs_kubernetes(stack: str) -> bool:
     """Whether its objects go to a real API server."""
-    return load_spec(_file(stack)).platform is Platform.KUBERNETES
+    return platform_of(stack) is Platform.KUBERNETES
 
 
 @contextmanager
-def plan_of(stack: str, kubernetes: Kubernetes | None) -> Generator[Plan]:
-    """``kubernetes``: for a stack whose platform that is. Raises ``SpecError`` for a wrong stack file."""
-    spec = load_spec(_file(stack))
-    config = yaml.safe_load(_file(stack).read_text())["config"]
+def plan_of(stack: str, kubernetes: Kubernetes | None, file: Path | None = None) -> Generator[Plan]:
+    """``kubernetes``: for a stack whose platform that is. ``file``: another than the one that the stack ships with.
+
+    Raises ``SpecError`` for a wrong stack file.
+    """
+    file = file or _file(stack)
+    spec = load_spec(file)
+    config = yaml.safe_load(file.read_text())["config"]
     killed, breaks = _MOMENTS[spec.platform]
     with TemporaryDirectory(prefix="loomstead-kubeconfig-") as folder:
         bring(config[CONFIG_KEY], spec, Path(folder))
@@ -61,8 +69,10 @@ def plan_of(stack: str, kubernetes: Kubernetes | None) -> Generator[Plan]:
             change={CONFIG_KEY: grown(config[CONFIG_KEY])},
             control=Control(existing=pointing(config, spec.account or "")),
             signing=spec.platform is Platform.AWS,
-            cluster=replace(kubernetes, standing=standing(spec)) if kubernetes and needs_kubernetes(stack) else None,
-            environment=_kubeconfig(Path(folder, "kubeconfig"), spec),
+            cluster=replace(kubernetes, standing=standing(spec))
+            if kubernetes and spec.platform is Platform.KUBERNETES
+            else None,
+            environment=kubeconfig(Path(folder, "kubeconfig"), spec),
         )
 
 
@@ -101,7 +111,7 @@ def _file(stack: str) -> Path:
     return STACKS / f"Pulumi.{stack}.yaml"
 
 
-def _kubeconfig(file: Path, spec: FabricSpec) -> dict[str, str]:
+def kubeconfig(file: Path, spec: FabricSpec) -> dict[str, str]:
     """Where the stack declares a cluster: the kubeconfig of whoever deploys, whose token is a canary."""
     cluster = spec.cluster
     if not cluster.context or not cluster.server:
