@@ -12,7 +12,7 @@ keys ─┬→ network ─┬→ databases, cache ─┬→ gateway, worker → 
 from collections.abc import Iterator
 from importlib import import_module
 
-from components.fabrics import PLATFORMS
+from components.fabrics import PLATFORMS, check_installed
 from components.fabrics.contract import Fabric
 from components.parity import Capability, require
 from components.publish import Ground
@@ -58,6 +58,7 @@ def check(ground: Ground) -> None:
 
 
 def _fabric(platform: str) -> type[Fabric]:
+    check_installed(platform)
     module, _, name = PLATFORMS[platform].partition(":")
     return getattr(import_module(module), name)
 

@@ -1,5 +1,7 @@
-# Sourced by scripts/up and scripts/test. Makes .venv from uv.lock with bash and Python ≥ 3.11 alone, and sets $root.
-# $LOOMSTEAD_SYNC: more for `uv sync`, such as "--extra translator"; what was installed by it once is kept.
+#!/usr/bin/env bash
+# Makes .venv from uv.lock with bash and Python ≥ 3.11 alone. Run, its options are more for `uv sync`, such as
+# `scripts/bootstrap.sh --extra aws`; what was installed once is kept. Sourced by scripts/up and scripts/test, which give
+# such options by $LOOMSTEAD_SYNC, it also sets $root.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 fail() {
@@ -47,11 +49,11 @@ find_uv() {
 make_environment() {
   local python uv options
   # shellcheck disable=SC2206  # words
-  options=(--frozen --inexact --extra local ${LOOMSTEAD_SYNC-})
+  options=(--frozen --inexact --extra local ${LOOMSTEAD_SYNC-} "$@")
   python=$(find_python)
   uv=$(find_uv "$python")
   if [ -x "$root/.venv/bin/python" ]; then
-    options+=(--quiet)
+    [ $# -gt 0 ] || options+=(--quiet)
   else
     echo "→ Python packages of uv.lock" >&2
     options+=(--python "$python")
@@ -59,4 +61,9 @@ make_environment() {
   (unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT && UV_PYTHON_DOWNLOADS=never "$uv" sync --project "$root" "${options[@]}")
 }
 
-make_environment
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  set -euo pipefail
+  make_environment "$@"
+else
+  make_environment # not with the options of who sources it
+fi

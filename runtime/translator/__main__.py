@@ -16,7 +16,7 @@ from runtime.startup import load_manifest
 from runtime.translator.egress import fence
 from runtime.translator.wire import wires
 
-INSTALL = "LiteLLM is not installed: run `LOOMSTEAD_SYNC='--extra translator' scripts/up`"
+INSTALL = "LiteLLM is not installed: run `scripts/bootstrap.sh --extra translator` once"
 
 
 def main() -> int:

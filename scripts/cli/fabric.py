@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from components.fabric import asked_for
+from components.fabrics import check_installed, not_installed
 from components.infrastructure import Extent
 from components.model_endpoints import any_translated
 from components.naming import REPOSITORY
@@ -110,17 +111,15 @@ def schema() -> None:
 
 
 def _reviewed(place: Place) -> FabricSpec:
-    """The stack's spec; raises ``CommandError`` with all that review has against it, and ``NotSupported``."""
+    """The stack's spec; raises ``CommandError`` with all that review has against it, ``NotSupported``, ``Refused``."""
     catalogue = load_catalogue()
     reviewed = review(place.stack_file, catalogue, datetime.now(UTC).date())
     if reviewed.open or reviewed.spec is None:
         raise CommandError(refusal(reviewed))
     require(asked_for(reviewed.spec, catalogue), reviewed.spec.platform)
+    check_installed(reviewed.spec.platform)
     if any_translated(reviewed.spec, catalogue) and find_spec("litellm") is None:
-        raise CommandError(
-            "A model of this stack is called by way of LiteLLM, which is not installed. "
-            "Run `LOOMSTEAD_SYNC='--extra translator' scripts/up` once; it stays then."
-        )
+        raise CommandError(not_installed("LiteLLM, by way of which a model of this stack is called,", "translator"))
     return reviewed.spec
 
 

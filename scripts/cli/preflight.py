@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from components.fabrics import not_installed
 from components.infrastructure import Refused
 from components.review import review
 from components.spec import FabricSpec
@@ -79,7 +80,7 @@ def _collected(spec: FabricSpec | None, stack: str) -> Facts | None:
     try:
         collector = import_module(_COLLECTORS[spec.platform])
     except ModuleNotFoundError as missing:
-        raise CommandError(f"{missing.name} is not installed: uv sync --extra {spec.platform}") from missing
+        raise CommandError(not_installed(str(missing.name), spec.platform)) from missing
     return collector.collect(spec, stack, actions(spec))
 
 

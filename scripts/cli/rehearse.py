@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from components.fabrics import check_installed
 from scripts.cli.failure import CommandError
 from scripts.cli.output import console, print_json, print_table
 from scripts.command import StepFailed
@@ -14,7 +15,7 @@ from scripts.kubernetes import ensure_kubernetes
 from scripts.kubernetes.definitions import ensure_definitions
 from scripts.progress import progress
 from scripts.rehearsal.cycle import Kubernetes, Rehearsal, counted, rehearse
-from scripts.rehearsal.shipped import needs_kubernetes, plan_of, shipped
+from scripts.rehearsal.shipped import needs_kubernetes, plan_of, platform_of, shipped
 
 
 def rehearse_command(
@@ -66,7 +67,10 @@ def _asked(stacks: list[str], every: bool) -> list[str]:
     for name in stacks:
         if name not in known:
             raise CommandError(f"There is no stack {name!r} in a cloud. Stacks here: {', '.join(known)}.")
-    return stacks or list(known)
+    asked = stacks or list(known)
+    for name in asked:
+        check_installed(platform_of(name))
+    return asked
 
 
 def _show(name: str, went: Rehearsal) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from components.fabrics import not_installed
 from components.review import refusal, review
 from components.spec import FabricSpec, Staged
 from regions.catalogue import Catalogue, load_catalogue
@@ -41,7 +42,7 @@ def stage(
     spec = _reviewed(Place.of(stack, config_file), catalogue)
     agreed = _licence(name, licence, spec, catalogue)
     if find_spec("botocore") is None:
-        raise CommandError(f"botocore is not installed: uv sync --extra {spec.platform}")
+        raise CommandError(not_installed("botocore", spec.platform))
     staging, session = import_module("scripts.staging"), import_module("botocore.session").get_session()
     try:
         with progress() as report:

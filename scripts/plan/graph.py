@@ -23,7 +23,7 @@ def planned(reviewed: StackReview, engine: Engine) -> Graph:
     """Raises ``StepFailed`` where the program or the engine refuses."""
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="loomstead-plan-")))
-        plan = held.enter_context(plan_of(reviewed.stack, None))
+        plan = held.enter_context(plan_of(reviewed.stack, None, Path(reviewed.file)))
         real, signs = Real(), {}
         if plan.signing:
             real, signs = _signer(held)

@@ -57,6 +57,7 @@ def plan_of(stack: str, kubernetes: Kubernetes | None, file: Path | None = None)
     spec = load_spec(file)
     config = yaml.safe_load(file.read_text())["config"]
     killed, breaks = _MOMENTS[spec.platform]
+    cluster = kubernetes if spec.platform is Platform.KUBERNETES else None
     with TemporaryDirectory(prefix="loomstead-kubeconfig-") as folder:
         bring(config[CONFIG_KEY], spec, Path(folder))
         yield Plan(
@@ -69,9 +70,7 @@ def plan_of(stack: str, kubernetes: Kubernetes | None, file: Path | None = None)
             change={CONFIG_KEY: grown(config[CONFIG_KEY])},
             control=Control(existing=pointing(config, spec.account or "")),
             signing=spec.platform is Platform.AWS,
-            cluster=replace(kubernetes, standing=standing(spec))
-            if kubernetes and spec.platform is Platform.KUBERNETES
-            else None,
+            cluster=replace(cluster, standing=standing(spec)) if cluster else None,
             environment=kubeconfig(Path(folder, "kubeconfig"), spec),
         )
 

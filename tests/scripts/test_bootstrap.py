@@ -89,6 +89,25 @@ def test_more_is_installed_where_it_is_asked_for(clone: Path, machine: Path) -> 
     assert "<--extra><local><--extra><translator>" in done.stdout
 
 
+def test_run_by_itself_its_options_are_what_more_is_installed(clone: Path, machine: Path) -> None:
+    put_python(machine, "exit 1")
+    put_uv(machine, PINNED)
+    command = [str(clone / "scripts" / "bootstrap.sh"), "--extra", "aws"]
+    variables = {"PATH": f"{machine}:/usr/bin:/bin", "HOME": str(clone.parent)}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "<--frozen><--inexact><--extra><local><--extra><aws>" in done.stdout
+
+
+def test_options_of_who_sources_it_are_none_of_its_own(clone: Path, machine: Path) -> None:
+    put_python(machine, "exit 1")
+    put_uv(machine, PINNED)
+    command = ["bash", "-c", '. "$0/scripts/bootstrap.sh"; echo "$@"', str(clone), "--no-demo"]
+    variables = {"PATH": str(machine), "HOME": str(clone.parent)}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True)
+    assert done.stdout.count("--no-demo") == 1
+
+
 def test_without_the_venv_module_it_names_the_ways_out(clone: Path, machine: Path) -> None:
     put_python(machine, "echo ensurepip is not available >&2; exit 1")
     put_uv(machine, "9.9.8")

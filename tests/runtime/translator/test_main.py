@@ -23,7 +23,7 @@ def test_without_litellm_it_says_how_to_have_it(place: Place, manifest: Manifest
     place.publish(manifest)
     without = "import sys; sys.modules['litellm'] = None; import runtime.translator.__main__ as it; sys.exit(it.main())"
 
-    assert "LOOMSTEAD_SYNC='--extra translator' scripts/up" in refused(place, "-c", without)
+    assert "scripts/bootstrap.sh --extra translator" in refused(place, "-c", without)
 
 
 def test_every_credential_that_is_missing_is_named_with_its_path(place: Place, manifest: Manifest) -> None:
