@@ -19,7 +19,8 @@ from scripts.rehearsal.stack import STEP_SECONDS, Outcome, Running, Stack
 _POLL_SECONDS = 0.05
 _QUIET_SECONDS = 1.0
 """How far the killed ``up`` gets hangs on it under load, and nothing else."""
-_FIRST_LINES = 20
+_FIRST_LINES = 5
+_LAST_LINES = 15
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,15 @@ def _real(plan: Plan) -> Generator[tuple[Real, Mapping[str, str]]]:
             for each in plan.cluster.standing:
                 objects.apply(each["metadata"]["name"], each)
         yield Real(signer, objects), signer.environment if signer else {}
+
+
+def shortened(problem: str) -> str:
+    """Its first lines, which say what failed, and its last, where a traceback says why."""
+    lines = problem.splitlines()
+    left = len(lines) - _FIRST_LINES - _LAST_LINES
+    if left <= 0:
+        return problem
+    return "\n".join([*lines[:_FIRST_LINES], f"… {left} lines left out …", *lines[-_LAST_LINES:]])
 
 
 class _Stopped(Exception):
@@ -303,9 +313,7 @@ class _Cycle:
         self._steps.append(Step(name, outcome.seconds, outcome.changes))
 
     def _fail(self, problem: str) -> None:
-        lines = problem.splitlines()
-        more = [f"… and {len(lines) - _FIRST_LINES} lines more"] if len(lines) > _FIRST_LINES else []
-        self._problems.append("\n".join([*lines[:_FIRST_LINES], *more]))
+        self._problems.append(shortened(problem))
         raise _Stopped
 
     @contextmanager

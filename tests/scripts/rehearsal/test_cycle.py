@@ -9,7 +9,7 @@ import pytest
 
 from scripts.engine import Engine
 from scripts.rehearsal.cloud import Cloud, Recorded, Way
-from scripts.rehearsal.cycle import Plan, _Cycle, rehearse
+from scripts.rehearsal.cycle import Plan, _Cycle, rehearse, shortened
 from scripts.rehearsal.stack import Resource, Running, Stack
 
 pytestmark = pytest.mark.timeout(300)  # a cycle is nine runs of the engine: 16 s on two idle cores
@@ -106,3 +106,11 @@ def test_the_engine_refuses_a_planted_mistake(small: Path, engine: Engine, mista
     went = rehearse(Plan(small, "dev", ("aws",), "Instance::mistaken", PRIMARY, {"small:mistake": mistake}), engine)
     (problem,) = went.problems
     assert said in problem
+
+
+def test_of_a_long_failure_the_first_lines_stay_and_the_last_which_says_why() -> None:
+    said = shortened("\n".join(["up: Program failed", *map(str, range(30)), "ValueError: the cause"])).splitlines()
+    assert said[0] == "up: Program failed"
+    assert "… 12 lines left out …" in said
+    assert said[-1] == "ValueError: the cause"
+    assert shortened("up: the cause\nalone") == "up: the cause\nalone"
