@@ -18,7 +18,7 @@ from regions.residency import DataClass
 from scripts.cli.failure import CommandError
 from scripts.cli.output import console
 from scripts.stack_file import NoStackFile, Wish, draft
-from scripts.stack_file.made import SDKS, can_be_asked
+from scripts.stack_file.made import not_installed
 from scripts.stack_file.sections import TO_BRING, TO_SIGN
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -56,7 +56,7 @@ def new(
     wish = Wish(
         platform=cloud,
         region=region,
-        regimes=tuple(regime),
+        regimes=tuple(dict.fromkeys(regime)),
         size=size,
         data_classes=tuple(data_class or [DataClass.PERSONAL]),
         country=country,
@@ -80,10 +80,10 @@ def new(
 
 def _left(cloud: Platform, called: str, text: str) -> Iterator[str]:
     """What is written, and what a person still has to do."""
-    made = ", and its fabric can be made" if can_be_asked(cloud) else ""
+    made = "" if (lacking := not_installed(cloud)) else ", and its fabric can be made"
     yield f"{stack_file(called)} reviews clean{made}. `loomstead preflight {called}` says what is yours to name."
-    if not can_be_asked(cloud):
-        yield f"Whether its fabric can be made was not asked: {SDKS[cloud]} is not installed (uv sync --group clouds)."
+    if lacking:
+        yield f"Whether its fabric can be made was not asked: {lacking}"
     if TO_BRING in text:
         yield "RDS's authority is not known for this region: postgres.authority waits for its file."
     if TO_SIGN in text:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from components.review import line, review_read
 from regions.catalogue import Catalogue
-from scripts.stack_file.made import can_be_asked, refused
+from scripts.stack_file.made import not_installed, refused
 from scripts.stack_file.sections import sections
 from scripts.stack_file.text import text
 from scripts.stack_file.wish import Wish
@@ -42,7 +42,7 @@ def _against(wish: Wish, name: str, catalogue: Catalogue, today: date) -> list[s
         of_region = [finding for finding in found.open if finding.resource == "region"]
         why = [f"  {line(finding)}" for finding in of_region or found.open]
         return [f"{wish.region} cannot hold {', '.join(wish.regimes)}:", *why]
-    if found.spec and can_be_asked(wish.platform):
+    if found.spec and not not_installed(wish.platform):
         why = [f"  {each}" for each in refused(fabric, found.spec, name, catalogue, today)]
         return [f"{wish.region} cannot have a fabric under {', '.join(wish.regimes)}:", *why] if why else []
     return []

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from copy import deepcopy
 from datetime import date
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from components.fabrics import check_installed
 from components.infrastructure import Refused
 from components.parity import NotSupported
 from components.publish import Ground
@@ -21,17 +21,14 @@ from components.review import review_read
 from components.spec import FabricSpec, Platform
 from regions.catalogue import Catalogue
 
-SDKS = {
-    Platform.AWS: "pulumi_aws",
-    Platform.AZURE: "pulumi_azure_native",
-    Platform.GCP: "pulumi_gcp",
-    Platform.KUBERNETES: "pulumi_kubernetes",
-}
 
-
-def can_be_asked(platform: Platform) -> bool:
-    """Whether the platform's SDK is installed."""
-    return find_spec(SDKS[platform]) is not None
+def not_installed(platform: Platform) -> str:
+    """What of the platform's SDK is not, and how it comes; empty where all of it is."""
+    try:
+        check_installed(platform)
+    except Refused as lacking:
+        return str(lacking)
+    return ""
 
 
 def refused(fabric: Mapping[str, Any], spec: FabricSpec, stack: str, catalogue: Catalogue, today: date) -> list[str]:

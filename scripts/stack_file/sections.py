@@ -163,8 +163,12 @@ def _gateway(wish: Wish, catalogue: Catalogue) -> Section:
         "host": "agents.corp.example",
         "certificate": certificate,
     }
-    whose = "a ClusterIssuer of cert-manager" if wish.platform is Platform.KUBERNETES else "one of ACM in the region"
-    return Section("gateway", gateway, f"The runtime's image by digest, the name that callers use, and {whose}")
+    whose = "cert-manager's ClusterIssuer" if wish.platform is Platform.KUBERNETES else "ARN in ACM of the region"
+    return Section(
+        "gateway",
+        gateway,
+        f"The runtime's image by digest, the name that callers use, and its certificate: the {whose}",
+    )
 
 
 def _kept(wish: Wish, catalogue: Catalogue) -> Iterator[Section]:

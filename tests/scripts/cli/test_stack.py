@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from components import fabrics
 from scripts.cli.failure import CommandError
 from scripts.cli.stack import stack
 
@@ -79,6 +80,16 @@ def test_what_waits_for_a_person_is_said_last(file: Path) -> None:
     assert "postgres.authority waits for its file. One finding of `loomstead plan`, A26, waits" in aws
     assert aws.endswith("see `waivers` in the file.")
     assert "platform: aws" in file.read_text()
+
+
+def test_without_the_sdk_the_fabric_is_not_asked_and_that_is_said(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(fabrics.SDKS, "aws", ("pulumi_no_such",))
+
+    told = new("aws", "cn-north-1", "-r", "host-country")
+
+    assert "fabric can be made was not asked: pulumi_no_such is not installed" in told
+    assert "its fabric can be made." not in told
+    assert file.exists()
 
 
 def test_a_file_that_is_there_is_kept(file: Path) -> None:
