@@ -55,8 +55,8 @@ _WAIVER = f"""\
 #     expires: "{{expires}}"
 """
 _AUTHORITY = f"""\
-  # RDS's authority in {{region}} is not known here: before `loomstead plan`, name the file of the region's bundle,
-  # which AWS publishes (RDS User Guide, Using SSL/TLS), and take the # away:
+  # RDS's authority in {{region}} is not known here: before `pulumi up`, name the file of the region's bundle, which
+  # AWS publishes (RDS User Guide, Using SSL/TLS), and take the # away:
   {TO_BRING} rds-{{region}}.pem
 """
 
