@@ -166,7 +166,8 @@ RULES: tuple[ResourceRule, ...] = (
         severity=Severity.WARN,
         types=("pulumi:pulumi:Stack",),
         trap="state holds every output; by default it is in Pulumi Cloud, and so is the key to its secrets",
-        remedy="a backend in a bucket inside the Boundary, with its region, and a key there as secrets provider",
+        remedy="a backend in a bucket inside the Boundary, with its region (export PULUMI_BACKEND_URL="
+        "'s3://BUCKET?region=REGION'), and a key there as secrets provider",
         source="pulumi.com, using a DIY backend, and secrets",
         clauses=(Clause("backend.url", _kept_within, own=True), Clause("secretsprovider", _encrypted_within, own=True)),
     ),

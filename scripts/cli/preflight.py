@@ -19,7 +19,7 @@ from scripts.cli.failure import CommandError
 from scripts.cli.options import ConfigFile
 from scripts.cli.output import console, print_json, print_table
 from scripts.cli.place import Place
-from scripts.preflight.checks import Asked, preflight
+from scripts.preflight.checks import Asked, marked, preflight
 from scripts.preflight.facts import Facts, FactsError, read
 from scripts.preflight.results import Grade, Result
 from scripts.preflight.wanted import actions, brought, constraints, names, quotas
@@ -69,6 +69,7 @@ def _asked(stack: str, config_file: Path | None, facts: Path | None) -> tuple[As
         brought=brought(spec, stack) if spec else {},
         constraints=constraints(spec, stack) if spec else {},
         backend=os.environ.get("PULUMI_BACKEND_URL"),
+        marked=marked(place.stack_file.read_text()),
     )
     return asked, known
 

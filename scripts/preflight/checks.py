@@ -12,7 +12,7 @@ from components.parity import NotSupported, require
 from components.review import StackReview, line
 from components.spec import FabricSpec, Platform
 from regions.boundary import Boundary, Flow, told
-from regions.catalogue import Catalogue, Country
+from regions.catalogue import HOST, Catalogue, Country
 from regions.documents import shown
 from regions.residency import Purpose
 from scripts.cost.estimate import CODE as BUDGET
@@ -30,6 +30,7 @@ KUBERNETES = (1, 30)
 STALE = timedelta(days=7)
 _PLACEHOLDERS = re.compile(r"sha256:0{64}|\b(111122223333|123456789012)\b|0{8}-0{4}-|\.example\b")
 """Account numbers that AWS keeps for documentation, names that RFC 2606 keeps, digests of nothing."""
+_MARKED = re.compile(r"([^#]*\S)\s+# CHANGE\b.*")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Asked:
 
     ``actions``: that the deployer must be allowed. ``brought``: Secrets that a person lays down in a cluster, with
     their keys. ``constraints``: of an organisation, with values that the stack needs. ``backend``: URL of Pulumi's
-    state, none: nobody said.
+    state, none: nobody said. ``marked``: line → what the stack file says there and marks as a person's to change.
     """
 
     review: StackReview
@@ -50,6 +51,7 @@ class Asked:
     brought: Mapping[str, tuple[str, ...]]
     constraints: Mapping[str, tuple[str, ...]]
     backend: str | None
+    marked: Mapping[int, str]
 
 
 def preflight(asked: Asked, facts: Facts | None) -> list[Result]:
@@ -96,8 +98,18 @@ def _stack_file(asked: Asked) -> Iterator[Result]:
     for place, what in lacking(spec):
         yield Result("spec/incomplete", Grade.FAIL, shown(place), f"expected {what}", "write it into the stack file")
     for place, value in _values(spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)):
-        if _PLACEHOLDERS.search(value):
+        if _PLACEHOLDERS.search(value) and not any(value in text for text in asked.marked.values()):
             yield Result("spec/placeholder", Grade.FAIL, place, f"{value} is an example", "write your own")
+    for number, text in asked.marked.items():
+        remedy = "write your own, and take the mark away"
+        yield Result("spec/placeholder", Grade.FAIL, f"line {number}", f"{text} is marked CHANGE", remedy)
+
+
+def marked(text: str) -> dict[int, str]:
+    """The lines of a stack file that end in CHANGE, and more that is said of it, without their comments."""
+    lines = enumerate(text.splitlines(), 1)
+    found = {number: _MARKED.fullmatch(line) for number, line in lines}
+    return {number: match[1].strip() for number, match in found.items() if match}
 
 
 def _values(value: object, place: str = "") -> Iterator[tuple[str, str]]:
@@ -122,7 +134,7 @@ def _backend(url: str | None, boundary: Boundary, asked: Asked) -> Iterator[Resu
         yield Result("backend/place", Grade.WARN, url, "nothing says where it lies", remedy)
         return
     if not countries:
-        yield passed("backend/place", url, "it lies on this machine")
+        yield _here(url, asked)
         return
     for data_class in boundary.data_classes:
         verdict = boundary.decide(
@@ -133,6 +145,16 @@ def _backend(url: str | None, boundary: Boundary, asked: Asked) -> Iterator[Resu
             yield Result("backend/place", Grade.FAIL, url, message, "keep the state in a bucket inside the Boundary")
             return
     yield passed("backend/place", url, f"it lies in {told(sorted(countries))}")
+
+
+def _here(url: str, asked: Asked) -> Result:
+    """As rule X04 has it: a cloud's stack says nothing of where the machine stands that deploys it."""
+    spec = asked.review.spec
+    if spec and asked.catalogue.regions[spec.region].country == HOST:
+        return passed("backend/place", url, "it lies on a machine of your own, as the fabric does")
+    message = "it lies on the machine that deploys, and which country that stands in is not known (X04)"
+    remedy = "keep it in a bucket inside the Boundary: export PULUMI_BACKEND_URL='s3://BUCKET?region=REGION'"
+    return Result("backend/place", Grade.WARN, url, message, remedy)
 
 
 def backend_countries(url: str, catalogue: Catalogue) -> frozenset[Country] | None:

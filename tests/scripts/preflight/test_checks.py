@@ -16,7 +16,7 @@ from components.naming import REPOSITORY
 from components.review import review_read
 from components.spec import CONFIG_KEY, FabricSpec
 from regions.catalogue import load_catalogue
-from scripts.preflight.checks import Asked, backend_countries, preflight
+from scripts.preflight.checks import Asked, backend_countries, marked, preflight
 from scripts.preflight.facts import Facts, FactsError, read
 from scripts.preflight.results import Grade, Result
 from scripts.preflight.wanted import actions, brought, constraints, names, quotas, vcpus
@@ -53,6 +53,7 @@ def stack(name: str, *, own: bool = True) -> Asked:
         brought=brought(spec, name),
         constraints=constraints(spec, name),
         backend="s3://state?region=eu-central-1",
+        marked={} if own else marked(text),
     )
 
 
@@ -171,11 +172,28 @@ def test_facts_of_another_week_are_warned_of() -> None:
 
 
 def test_every_example_of_a_shipped_file_has_to_be_replaced() -> None:
-    results = preflight(stack("aws-eu-central-1", own=False), None)
+    results = preflight(replace(stack("aws-eu-central-1", own=False), marked={}), None)
 
     subjects = {result.subject for result in results if result.code == "spec/placeholder"}
     assert {"account", "gateway.image", "gateway.host", "gateway.certificate"} <= subjects
     assert "spec/placeholder" not in {result.code for result in preflight(stack("aws-eu-central-1"), None)}
+
+
+def test_what_a_file_marks_as_to_be_changed_is_told_once_with_its_line() -> None:
+    asked = stack("azure-swedencentral", own=False)
+
+    told = [result for result in preflight(asked, None) if result.code == "spec/placeholder"]
+
+    url = "url: https://loomstead-swedencentral.openai.azure.com/openai/v1"
+    lines = Path(asked.review.file).read_text().splitlines()
+    at = [f"line {number}" for number, line in enumerate(lines, 1) if line.strip().startswith(url)]
+    assert [result.subject for result in told if url in result.message] == at
+    assert len(told) == len({result.subject for result in told}) == sum(" # CHANGE" in line for line in lines)
+
+
+def test_a_comment_about_the_mark_is_no_mark() -> None:
+    text = "# Lines that end in CHANGE are yours.\na: b # CHANGE: to yours\n# c: d # CHANGE\ne: f # CHANGES nothing\n"
+    assert marked(text) == {2: "a: b"}
 
 
 @pytest.mark.parametrize(
@@ -186,7 +204,7 @@ def test_every_example_of_a_shipped_file_has_to_be_replaced() -> None:
         ("https://app.pulumi.com", Grade.FAIL),
         ("https://api.pulumi.com", Grade.FAIL),
         ("s3://state", Grade.WARN),
-        ("file:///srv/state", Grade.PASS),
+        ("file:///srv/state", Grade.WARN),
         (None, Grade.INFO),
     ],
 )
