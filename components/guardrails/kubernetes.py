@@ -23,7 +23,7 @@ from pulumi_kubernetes.admissionregistration.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, LabelSelectorRequirementArgs, ObjectMetaArgs
 
 from components.guardrails.contract import Guardrails
-from components.guardrails.kubernetes_workloads import CONTAINERS, Check, images, origin, workloads
+from components.guardrails.kubernetes_workloads import BEFORE, CONTAINERS, Check, images, origin, workloads
 from components.infrastructure import Refused
 from components.kubernetes.parts import REGION_LABEL, Part
 from components.kubernetes.pods import image_by_digest
@@ -127,13 +127,17 @@ def check_registries(registries: Sequence[str]) -> None:
 
 
 def _images(registries: Sequence[str]) -> Check:
-    """An image can be changed at a pod that runs, so updates count too. One can be a volume as well."""
+    """An image can be changed at a pod that runs, so updates count too. One can be a volume as well.
+
+    What was let in stays, for a pod of the registry before still has its labels and finalizers changed.
+    """
     check_registries(registries)
     allowed = json.dumps([f"{registry}/" for registry in sorted(registries)])
+    new = f"({images('object')}).filter(image, !(image in variables.before))"
     return Check(
         "images",
         ("CREATE", "UPDATE"),
-        {"images": images("object"), "registries": allowed},
+        {"before": BEFORE, "images": new, "registries": allowed},
         {
             "variables.images.all(image, variables.registries.exists(registry, image.startsWith(registry)))": (
                 f"images come from {', '.join(sorted(registries))} alone: push this one there"

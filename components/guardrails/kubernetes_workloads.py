@@ -104,7 +104,7 @@ def workloads(namespaces: Mapping[Part, Input[str]], image: str, provision: Part
             "owners": "object.metadata.?ownerReferences.orValue([]).filter(owner, owner.?controller.orValue(false))",
             **_whose(),
             "images": images("object"),
-            "before": f"oldObject == null ? [] : {images('oldObject')}",
+            "before": BEFORE,
         },
     )
 
@@ -135,6 +135,10 @@ def images(pod: str) -> str:
     run = [f"{pod}.spec.?{kind}.orValue([]).map(c, c.image)" for kind in CONTAINERS]
     mounted = f'{pod}.spec.?volumes.orValue([]).filter(v, has(v.image)).map(v, v.image.?reference.orValue(""))'
     return " + ".join([*run, mounted])
+
+
+BEFORE: Final = f"oldObject == null ? [] : {images('oldObject')}"
+"""CEL of the images that the pod has already."""
 
 
 def _own(provision: Part) -> Mapping[Part, Mapping[str, Sequence[str]]]:

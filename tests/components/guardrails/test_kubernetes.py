@@ -4,7 +4,8 @@ The namespaces here have no pod-security labels, so that what refuses is the pol
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pulumi
@@ -378,24 +379,48 @@ def test_what_was_let_in_keeps_its_part_its_controller_and_its_image(guarded: Cl
     assert guarded.refusal_to_change(made, {"metadata": {"annotations": {"a": "b"}}}) is None
 
 
+@contextmanager
+def enforced(guarded: Cluster, args: KubernetesGuardrailsArgs, wrong: Pod) -> Generator[None]:
+    """Other guardrails, which refuse what those before let in."""
+    for each in manifests(guardrails(args)):
+        guarded.apply(each)
+    until = time.monotonic() + ENOUGH_SECONDS
+    while guarded.refusal(wrong) is None:
+        assert time.monotonic() < until, "the other guardrails are not in force"
+        time.sleep(0.1)
+    try:
+        yield
+    finally:
+        for each in manifests(guardrails()):
+            guarded.apply(each)
+    until = time.monotonic() + ENOUGH_SECONDS
+    while guarded.refusal(wrong) is not None:
+        assert time.monotonic() < until, "the guardrails are not in force again"
+        time.sleep(0.1)
+
+
 def test_a_pod_of_the_image_before_is_let_go(guarded: Cluster) -> None:
     made = owned_pod(Part.PRIMARY, ("Job", "provision"), "provision")
     made["metadata"]["name"] = "ends"
     guarded.create(made)
     newer = IMAGE.replace("0123", "3210")
-    for each in manifests(guardrails({**ARGS, "image": newer})):
-        guarded.apply(each)
-    until = time.monotonic() + ENOUGH_SECONDS
-    while guarded.refusal(owned_pod(Part.PRIMARY, ("Job", "provision"), "provision")) is None:
-        assert time.monotonic() < until, "the newer image is not asked for"
-        time.sleep(0.1)
-    assert guarded.refusal_to_change(made, {"metadata": {"annotations": {"a": "b"}}}) is None
-    assert guarded.refusal(owned_pod(Part.PRIMARY, ("Job", "provision"), "provision", newer)) is None
-    for each in manifests(guardrails()):
-        guarded.apply(each)
-    while guarded.refusal(owned_pod(Part.PRIMARY, ("Job", "provision"), "provision")) is not None:
-        assert time.monotonic() < until, "the image is not asked for again"
-        time.sleep(0.1)
+    with enforced(guarded, {**ARGS, "image": newer}, owned_pod(Part.PRIMARY, ("Job", "provision"), "provision")):
+        assert guarded.refusal_to_change(made, {"metadata": {"annotations": {"a": "b"}}}) is None
+        assert guarded.refusal(owned_pod(Part.PRIMARY, ("Job", "provision"), "provision", newer)) is None
+
+
+def test_a_pod_of_the_registry_before_is_let_go_and_gets_no_other_image_of_it(guarded: Cluster) -> None:
+    made = pod(containers=[{"name": "a", "image": IMAGE}, {"name": "b", "image": IMAGE}])
+    made["metadata"] |= {"name": "stays", "finalizers": ["batch.kubernetes.io/job-tracking"]}
+    guarded.create(made)
+    with enforced(guarded, {**ARGS, "registries": ["mirror.internal"]}, pod()):
+        labels, finalizers = {"cnpg.io/instanceRole": "primary"}, made["metadata"]["finalizers"]
+        for change in ({"labels": labels}, {"$deleteFromPrimitiveList/finalizers": finalizers}):
+            assert guarded.refusal_to_change(made, {"metadata": change}) is None
+        beside = {"containers": [{"name": "b", "image": IMAGE.replace("0123", "3210")}]}
+        assert "images come from mirror.internal alone" in (guarded.refusal_to_change(made, {"spec": beside}) or "")
+        known = {"containers": [{"name": "b", "image": f"mirror.internal/a{DIGEST}"}]}
+        assert guarded.refusal_to_change(made, {"spec": known}) is None
 
 
 def test_a_replica_set_is_made_by_its_deployments_controller_alone(guarded: Cluster) -> None:
