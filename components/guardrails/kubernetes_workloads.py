@@ -161,12 +161,13 @@ def _whose() -> dict[str, str]:
 
 
 def _made(operator: str | None) -> str:
-    """CEL: whether who asks is a controller of the cluster's, or CloudNativePG."""
+    """CEL: whether who asks is a controller of the cluster's, or CloudNativePG and asks for a database's pod."""
     made = f"request.userInfo.username in {_MAKERS}"
-    return f"({made} || {_operates(operator)})" if operator else made
+    return f"({made} || variables.database && {_operates(operator)})" if operator else made
 
 
 def _operates(operator: str | None) -> str:
+    """By its namespace: its account is ``cnpg-manager`` or what its chart's release is called."""
     group = json.dumps(f"system:serviceaccounts:{operator}")
     return f"{group} in request.userInfo.?groups.orValue([])" if operator else "false"
 

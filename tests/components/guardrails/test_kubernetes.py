@@ -306,11 +306,29 @@ def test_a_bare_pod_is_refused(guarded: Cluster) -> None:
 
 
 @pytest.mark.parametrize("asks", [*FORGERS, CNPG])
-def test_a_pod_that_names_a_controller_and_is_made_by_somebody_else_is_refused(guarded: Cluster, asks: str) -> None:
-    """``CNPG`` makes pods where it has databases, and is trusted by name there as here."""
-    said = guarded.refusal(owned_pod(Part.RUNTIME, ("Job", "gateway"), "gateway"), asks) or ""
+@pytest.mark.parametrize(
+    ("part", "owner", "account"),
+    [
+        (Part.RUNTIME, ("Deployment", "gateway"), "gateway"),
+        (Part.TOOLS, ("StatefulSet", "mine"), "tools"),
+        (Part.PRIMARY, ("Job", "provision"), "provision"),
+    ],
+)
+def test_a_pod_that_names_a_controller_and_is_made_by_somebody_else_is_refused(
+    guarded: Cluster, part: Part, owner: tuple[str, str], account: str, asks: str
+) -> None:
+    """``CNPG`` makes its databases' pods, and is trusted with no other."""
+    made = owned_pod(part, owner, account)
+    assert guarded.refusal(made) is None
+    said = guarded.refusal(made, asks) or ""
     assert f"'{STACK}-workloads'" in said
-    assert ("run others in the namespace of the tools" if asks == CNPG else "pods are made by the cluster's") in said
+    assert "pods are made by the cluster's controllers and nobody else" in said
+
+
+@pytest.mark.parametrize("asks", FORGERS)
+def test_a_database_is_made_by_its_operator_alone(guarded: Cluster, asks: str) -> None:
+    said = guarded.refusal(owned_pod(Part.PRIMARY, ("Cluster", "primary"), "primary"), asks) or ""
+    assert "pods are made by the cluster's controllers and nobody else" in said
 
 
 @pytest.mark.parametrize(
