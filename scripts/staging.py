@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from regions.canonical import digest
 from scripts.command import StepFailed
@@ -19,6 +19,7 @@ from scripts.progress import Report
 
 PART_BYTES = 64 * 1024 * 1024
 """S3 takes 10,000 parts of an upload: 640 GB."""
+_SIGN_IN = "Name a profile that may write there (export AWS_PROFILE=…), and sign in (aws sso login)."
 MARK = "loomstead-sha256"
 """In an object's metadata, where it is whole: S3's own checksum of an upload in parts is none of the file."""
 
@@ -125,6 +126,8 @@ class S3:
     def _call(self, operation: str, **parameters: Any) -> Any:
         try:
             return getattr(self._client, operation)(Bucket=self._bucket, **parameters)
+        except NoCredentialsError as error:
+            raise StepFailed(f"s3://{self._bucket}: {error}. {_SIGN_IN}") from error
         except (ClientError, BotoCoreError) as error:
             raise StepFailed(f"s3://{self._bucket}/{parameters.get('Key', '')}: {error}") from error
 

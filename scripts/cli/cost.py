@@ -59,7 +59,7 @@ def _print(stack: str, found: Estimate, spec: FabricSpec) -> None:
         (str(capability), *dollars(found.of(capability)), str(found.unpriced_of(capability) or ""))
         for capability in found.capabilities
     ]
-    total = ("total", *dollars(found.total), str(len(found.unpriced) or ""))
+    total = ("total, at least" if found.unpriced else "total", *dollars(found.total), str(len(found.unpriced) or ""))
     print_table(("capability", "least", "typical", "most", "unpriced things"), [*rows, total])
     if found.elsewhere:
         regions = sorted({line.price.of for line in found.lines if line.price.of})

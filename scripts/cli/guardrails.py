@@ -30,7 +30,7 @@ def guardrails_command(
     platform = reviewed.spec.platform
     if platform not in DOCUMENTS:
         known = ", ".join(DOCUMENTS)
-        raise CommandError(f"guardrails on {platform} are all made by `loomstead up`; documents are for: {known}.")
+        raise CommandError(f"guardrails on {platform} are all made by `pulumi up`; documents are for: {known}.")
     module, _, name = DOCUMENTS[platform].partition(":")
     documents = getattr(import_module(module), name)(reviewed.boundary, catalogue, reviewed.spec.region, day)
     print(json.dumps(documents, indent=2, ensure_ascii=False))

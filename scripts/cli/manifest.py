@@ -37,6 +37,11 @@ def fetch(place: Place, pulumi: Pulumi, output: Path | None = None) -> tuple[Pat
     The first time the key comes from the stack's state with it, and is kept; another key is refused from then on.
     """
     outputs = pulumi.outputs()
+    if outputs is None:
+        raise CommandError(
+            f"Stack {place.stack!r} is not raised yet: `pulumi up -s {place.stack}`. "
+            "If it is, set PULUMI_BACKEND_URL to where its state lies."
+        )
     if not {"manifest", "manifest_key"} <= outputs.keys():
         raise CommandError(
             f"Stack {place.stack!r} exports no Manifest. A foundation has none, {DEFAULT_STACK!r} has its own in "

@@ -18,7 +18,7 @@ from components.local.orphans import alive
 from components.naming import REPOSITORY
 from scripts.cli.failure import CommandError
 from scripts.cli.output import errors
-from scripts.cli.place import Place
+from scripts.cli.place import DEFAULT_STACK, Place
 from scripts.engine import Engine, environment
 
 INTERRUPTED = 130
@@ -53,7 +53,7 @@ class Pulumi:
     def __init__(self, engine: Engine, place: Place) -> None:
         self._place = place
         own = {"LOOMSTEAD_STACK_FILE": str(place.stack_file)}
-        self._environment = {**os.environ, **environment(engine, place.home), **own}
+        self._environment = {**os.environ, **environment(engine, place.home), **own, **_elsewhere(place)}
 
     def up(self) -> None:
         self._update("up")
@@ -61,8 +61,8 @@ class Pulumi:
     def destroy(self) -> None:
         self._update("destroy")
 
-    def outputs(self) -> dict[str, Any]:
-        """What the stack exports; raises ``CommandError`` where the engine knows no such stack."""
+    def outputs(self) -> dict[str, Any] | None:
+        """What the stack exports; ``None`` where the engine knows no such stack."""
         asked = ["pulumi", "stack", "output", "--json", "--stack", self._place.stack, "--non-interactive"]
         answer = subprocess.run(
             [*asked, "--cwd", str(REPOSITORY)],
@@ -72,6 +72,8 @@ class Pulumi:
             text=True,
             check=False,
         )
+        if answer.returncode and "no stack named" in answer.stderr:
+            return None
         if answer.returncode:
             raise CommandError(f"Stack {self._place.stack!r} has no outputs: {answer.stderr.strip()}")
         return json.loads(answer.stdout)
@@ -110,7 +112,10 @@ class Pulumi:
         The engine names them ``.pulumi/locks/organization/<project>/<stack>/<id>.json`` (pulumi, backend/diy/lock.go)
         and waits for none of them: it refuses while there is one.
         """
-        backend = Path(unquote(urlsplit(self._environment["PULUMI_BACKEND_URL"]).path))
+        url = urlsplit(self._environment["PULUMI_BACKEND_URL"])
+        if url.scheme != "file":
+            return
+        backend = Path(unquote(url.path))
         for lock in backend.glob(f".pulumi/locks/organization/*/{self._place.stack}/*.json"):
             try:
                 holder = json.loads(lock.read_bytes())
@@ -132,6 +137,12 @@ class Pulumi:
                     "Wait for its end, then run this again."
                 )
             lock.unlink(missing_ok=True)
+
+
+def _elsewhere(place: Place) -> dict[str, str]:
+    """A stack's state is in the bucket that ``$PULUMI_BACKEND_URL`` names, but for this machine's own stack's."""
+    url = os.environ.get("PULUMI_BACKEND_URL", "file:")
+    return {} if place.stack == DEFAULT_STACK or url.startswith("file:") else {"PULUMI_BACKEND_URL": url}
 
 
 def _wait(process: subprocess.Popen[str]) -> tuple[str, bool]:

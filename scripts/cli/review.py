@@ -30,6 +30,9 @@ NOT_LEGAL_ADVICE = "Not legal advice."
 FINDINGS = 2
 """Exit code where something was found; a review that could not be had ends with 1."""
 
+SAYS_ITS_REMEDY = "spec/value"
+"""A rule whose messages say what they expect."""
+
 
 class Format(StrEnum):
     TEXT = "text"
@@ -53,7 +56,10 @@ def review_command(
     ] = None,
     stack: Annotated[str | None, typer.Option(metavar="STACK|FILE", help="The stack of --graph.")] = None,
 ) -> None:
-    """Say what is wrong with stack files, and where. Exit code 2 when something is."""
+    """Say what in stack files would take data where it must not be, and in which line. Exit code 2 when something does.
+
+    What the platform itself cannot make of a file, `plan` and `up` refuse.
+    """
     catalogue = load_catalogue()
     if explain is not None:
         _write(explained(explain, catalogue), output)
@@ -92,7 +98,7 @@ def as_text(reviews: Sequence[StackReview], catalogue: Catalogue, on: date) -> s
     return "\n".join(
         [
             *lines,
-            f"stacks: {counts['stacks']}; findings: {counts['open']} open, {counts['waived']} waived. "
+            f"stacks: {counts['stacks']}; findings: {counts['open']} open, {counts['waived']} waived{_later(counts)}. "
             f"Catalogue of {newest}, {catalogue.digest[:19]}; reviewed as of {on}. {NOT_LEGAL_ADVICE}",
         ]
     )
@@ -192,10 +198,16 @@ def _stack_lines(one: StackReview, on: date) -> Iterator[str]:
             at = f"{finding.location.file}:{finding.location.line}" if finding.location else one.file
             yield f"    {at}: {finding.resource}"
             yield f"      {finding.message}"
-            yield f"      → {finding.remedy}"
+            if finding.rule != SAYS_ITS_REMEDY:
+                yield f"      → {finding.remedy}"
     for waiver in one.waivers:
         yield f"  waiver: {_waiver(waiver, on)}"
     yield ""
+
+
+def _later(counts: dict[str, Any]) -> str:
+    """A waiver of a rule about resources meets its finding in `plan` and in the policy pack."""
+    return f" ({counts['waivers']} waivers, some for `plan`'s)" if counts["waivers"] > counts["waived"] else ""
 
 
 def _waiver(waiver: Waiver, on: date) -> str:

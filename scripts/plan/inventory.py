@@ -123,7 +123,11 @@ def _price(resource: Resource, prices: Prices | None) -> str | None:
     found = prices.of(re.sub(r"\{(.+?)\}", lambda name: str(_at(resource.properties, name[1])), item))
     if found is None:
         return "unpriced"
-    return f"${found.amount:g} a {found.unit}" + (f", {found.of}'s" if found.of else "")
+    return f"${found.amount:g} {_article(found.unit)} {found.unit}" + (f", {found.of}'s" if found.of else "")
+
+
+def _article(unit: str) -> str:
+    return "an" if unit.startswith("hour") else "a"
 
 
 def _at(value: Any, path: str) -> Any:

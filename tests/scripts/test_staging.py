@@ -152,3 +152,14 @@ def test_other_files_or_another_licence_than_the_stack_file_names_are_refused(
     with pytest.raises(CommandError, match=r"name different ones: Apache-2\.0, MIT"):
         stage(*given, "--licence", "MIT")
     assert keys(s3) == []
+
+
+def test_who_is_not_signed_in_is_told_how_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    client = get_session().create_client("s3", region_name="eu-central-1")
+    with pytest.raises(StepFailed, match=r"AWS_PROFILE.*aws sso login"):
+        staging.S3(client, "weights").region()

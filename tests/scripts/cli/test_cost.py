@@ -45,3 +45,7 @@ def test_a_stack_that_there_is_not_cannot_be_planned() -> None:
     done = CliRunner().invoke(app, ["plan", "aws-nowhere"])
     assert done.exit_code == 1
     assert "Stacks here: aws-eu-central-1" in str(done.exception)
+
+
+def test_a_sum_that_leaves_something_out_is_the_least_that_it_can_be() -> None:
+    assert "total, at least" in cost("aws-eu-central-1").output

@@ -55,7 +55,7 @@ def test_a_platform_whose_guardrails_are_resources_has_no_documents() -> None:
     failed = guardrails("kubernetes-onprem", *DAY)
 
     assert isinstance(failed.exception, CommandError)
-    assert "all made by `loomstead up`" in str(failed.exception)
+    assert "all made by `pulumi up`" in str(failed.exception)
 
 
 def test_a_stack_without_a_boundary_is_sent_to_review(tmp_path: Path) -> None:

@@ -19,7 +19,12 @@ GATEWAY = "https://agents.corp.example"
 STACK = "kubernetes-onprem"
 SCRIPT = """#!/bin/sh
 echo "a warning" >&2
-case "$*" in "stack output --json --stack kubernetes-onprem "*) cat "$LOOMSTEAD_HOME/outputs" ;; *) exit 1 ;; esac
+case "$*" in
+  "stack output --json --stack kubernetes-onprem "*) cat "$LOOMSTEAD_HOME/outputs" ;;
+  "stack output --json --stack aws-new "*) echo "error: no stack named 'aws-new' found" >&2; exit 1 ;;
+  "stack output --json --stack elsewhere "*) echo "{\\"network\\": \\"$PULUMI_BACKEND_URL\\"}" ;;
+  *) exit 1 ;;
+esac
 """
 
 
@@ -93,6 +98,28 @@ def test_a_stack_that_the_engine_does_not_know_is_refused_with_its_words(place: 
     other = Place("unknown", place.home / "unknown", place.stack_file)
     with pytest.raises(CommandError, match="Stack 'unknown' has no outputs: a warning"):
         fetch(other, pulumi(other))
+
+
+def test_a_stack_that_nobody_raised_is_told_with_what_raises_it(place: Place) -> None:
+    new = Place("aws-new", place.home / "aws-new", place.stack_file)
+    with pytest.raises(CommandError, match=r"'aws-new' is not raised yet.* `pulumi up -s aws-new`"):
+        fetch(new, pulumi(new))
+
+
+@pytest.mark.parametrize(
+    ("stack", "url", "begins"),
+    [
+        ("elsewhere", "s3://state?region=eu-west-1", "s3://state?region=eu-west-1"),
+        ("elsewhere", "file:///other", "file://"),
+    ],
+)
+def test_a_bucket_that_the_environment_names_has_the_state(
+    place: Place, monkeypatch: pytest.MonkeyPatch, stack: str, url: str, begins: str
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", url)
+    told = pulumi(Place(stack, place.home / stack, place.stack_file)).outputs() or {}
+    assert told["network"].startswith(begins)
+    assert told["network"] != "file:///other"
 
 
 def test_a_key_that_is_none_is_named(place: Place) -> None:

@@ -62,7 +62,7 @@ def test_region_key_and_price_are_told() -> None:
     found = told()
     assert (found["nat"].region, found["vpc"].region) == ("eu-central-1", "eu-west-1")
     assert (found["fabric-postgres-primary"].key, found["nat"].key) == (KEY, None)
-    assert found["nat"].price == "$0.052 a hour"
+    assert found["nat"].price == "$0.052 an hour"
     assert str(found["fabric-postgres-primary"].price).endswith("us-east-1's")
 
 
