@@ -106,8 +106,9 @@ class AwsFabric(Fabric):
         )
 
     def _create_network(self) -> AwsNetwork:
-        found, own = self._found, self._spec.network.own
-        ground = {"cidr": self._spec.network.cidr} if own is None else _own(own.id, own.model_dump())
+        found, own, gateway = self._found, self._spec.network.own, self._spec.gateway
+        made = {"cidr": self._spec.network.cidr, "inside": [gateway.host] if gateway else []}
+        ground = made if own is None else _own(own.id, own.model_dump())
         services = [each for each in INTERFACES if each != "bedrock-runtime" or found.models]
         return AwsNetwork(
             f"{self._name}-network",

@@ -25,7 +25,8 @@ class AwsNetworkArgs(TypedDict):
     of logs and firewall. ``log_days``: how long logs are kept, one of the numbers CloudWatch takes. ``boundary``: ARN
     of the policy that bounds the role of the flow log.
 
-    ``cidr``: private addresses, /16 to /21, of a VPC made here. Or ``vpc`` and its subnets by role: an own one.
+    ``cidr``: private addresses, /16 to /21, of a VPC made here; ``inside``: host names that private zones in it answer,
+    by which nothing leads out. Or ``vpc`` and its subnets by role: an own one.
     """
 
     stack: str
@@ -37,6 +38,7 @@ class AwsNetworkArgs(TypedDict):
     boundary: NotRequired[Input[str]]
     services: NotRequired[Collection[str]]
     cidr: NotRequired[str]
+    inside: NotRequired[Collection[str]]
     vpc: NotRequired[str]
     workloads: NotRequired[list[str]]
     primary: NotRequired[list[str]]
@@ -83,6 +85,7 @@ class AwsNetwork(Network):
             zones=zones,
             addresses=plan.divide(args.get("cidr", ""), len(zones)),
             exits=self._exits,
+            inside=args.get("inside", ()),
             logs=LogArgs(args["stack"], args["key"], args["log_days"]),
             partition=self._partition,
             account=self._account,

@@ -1,9 +1,10 @@
-"""What a VPC's resolver answers: the declared hosts, AWS's names of the region, and nothing else.
+"""What a VPC's resolver answers: the declared hosts, the gateway's name, AWS's names of the region, and nothing else.
 
 Whoever serves a domain reads the names that are asked of it, so an open resolver is a way out that no security group
 and no firewall sees. DNS Firewall of Route 53 Resolver holds every query against a list (AWS has it in every region of
 ``aws``, ``aws-us-gov`` and ``aws-eusc``: endpoints.json of botocore 1.44.5). A pod's query comes here from CoreDNS,
-which answers the cluster's own names itself.
+which answers the cluster's own names itself. Names of private zones in the VPC are held against the list too
+(Route 53 developer guide, "Using DNS Firewall to filter outbound DNS traffic").
 
 AWS's names are answered by AWS's own servers, so what is put into one is read by no other customer. In an own VPC none
 of this is made: it would hold for everybody in it.

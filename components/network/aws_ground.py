@@ -6,7 +6,7 @@ workloads → firewall → NAT → internet. Without declared hosts there is non
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -34,7 +34,7 @@ class Ground:
 
 @dataclass(frozen=True)
 class Asked:
-    """``exits``: host and port of all that may be called outside.
+    """``exits``: host and port of all that may be called outside. ``inside``: what private zones in the VPC answer.
 
     ``partition``, ``account``: where the caller's credentials lead.
     """
@@ -44,6 +44,7 @@ class Asked:
     zones: tuple[str, ...]
     addresses: plan.Addresses
     exits: list[tuple[str, int]]
+    inside: Collection[str]
     logs: LogArgs
     partition: Output[str]
     account: Output[str]
@@ -169,7 +170,7 @@ class MadeGround:
         )
 
     def _create_resolving(self) -> None:
-        asked, hosts = self._asked, [host for host, _ in self._asked.exits]
+        asked, hosts = self._asked, [*(host for host, _ in self._asked.exits), *self._asked.inside]
         answered = asked.partition.apply(lambda partition: names(asked.region, partition, hosts))
         Resolving(self._parent, self._name, self._vpc.id, answered, asked.logs)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -421,3 +422,16 @@ def test_pods_are_gone_before_the_groups_they_carry_and_their_binding_before_the
     assert groups.urn in upstream(graph, gateway)
     assert graph.named("fabric-runtime-edge-target").urn in upstream(graph, binding)
     assert graph.named("fabric-inside-aws-load-balancer-controller").urn in upstream(graph, binding)
+
+
+@pytest.mark.parametrize("stack", [FRANKFURT, VIRGINIA], indirect=True)
+def test_the_vpcs_resolver_answers_the_names_of_its_own_zones_and_no_firewall_opens_for_them(graph: Graph) -> None:
+    answered = graph.named("fabric-network-answered").properties["domains"]
+    vpc = graph.named("fabric-network-vpc").id
+    zones = [each.properties for each in graph.resources if each.type == "aws:route53/zone:Zone"]
+    own = [each["name"] for each in zones if vpc in [place["vpcId"] for place in each["vpcs"]]]
+    rules = graph.named("fabric-network-hosts").properties["ruleGroup"]["rulesSource"]["rulesString"]
+
+    assert own
+    assert [name for name in own if not any(fnmatchcase(name, each) for each in answered)] == []
+    assert [name for name in own if name in rules] == []

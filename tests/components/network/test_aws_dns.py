@@ -85,6 +85,14 @@ def test_without_declared_hosts_names_of_aws_alone_are_answered() -> None:
     assert network(exits=[]).named("net-answered").properties["domains"] == names("eu-central-1", "aws", [])
 
 
+def test_a_name_of_the_vpcs_own_zone_is_answered_and_leads_nowhere() -> None:
+    graph, without = network(inside=["gateway.example"]), network()
+
+    assert "gateway.example" in graph.named("net-answered").properties["domains"]
+    for resource in ("net-hosts", "net-runtime-to-exits-443"):
+        assert graph.named(resource).properties == without.named(resource).properties
+
+
 def test_the_resolver_of_an_own_vpc_is_its_owners() -> None:
     graph = network(own={"vpc": "vpc-1", **OWN})
 
