@@ -4,9 +4,10 @@ Everything here is decided before anything is made.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from ipaddress import ip_network
 
 from components.aws.hosts import check_registry
 from components.aws.logs import checked_days
@@ -201,6 +202,7 @@ def _check_cluster(found: Planned) -> None:
     cluster, gateway = found.spec.cluster, found.spec.gateway
     if cluster.own:
         _check_own(found.spec)
+    _check_callers(cluster.callers, found.spec.network.cidr)
     if found.spec.triggers.mail:
         check_mail(found.region)
     if gateway:
@@ -211,6 +213,16 @@ def _check_cluster(found: Planned) -> None:
     system_nodes(found.spec.size, cluster.machine, cluster.nodes)
     if gpu := cluster.gpu:
         gpu_machine(found.region, gpu.family, gpu.machine, gpu.per_node, found.gpu_families)
+
+
+def _check_callers(callers: Iterable[str], network: str | None) -> None:
+    """The network's own addresses are its pods', and the cluster's API is none of theirs."""
+    for block in callers:
+        if network and ip_network(block).overlaps(ip_network(network)):
+            raise AwsFabricError(
+                f"cluster.callers: {block} has addresses of network.cidr {network}, which are the pods': "
+                "name the network that deployers and operators are in"
+            )
 
 
 def _check_own(spec: FabricSpec) -> None:

@@ -207,7 +207,11 @@ def _stack_lines(one: StackReview, on: date) -> Iterator[str]:
 
 def _later(counts: dict[str, Any]) -> str:
     """A waiver of a rule about resources meets its finding in `plan` and in the policy pack."""
-    return f" ({counts['waivers']} waivers, some for `plan`'s)" if counts["waivers"] > counts["waived"] else ""
+    return (
+        f" ({counts['waivers'] - counts['waived']} waivers are for what `plan` finds)"
+        if counts["waivers"] > counts["waived"]
+        else ""
+    )
 
 
 def _waiver(waiver: Waiver, on: date) -> str:

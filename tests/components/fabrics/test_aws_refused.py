@@ -64,6 +64,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "keys held outside, none named": ({"keys": {"custody": "external"}}, r"keys\.encryption: expected the ARN"),
     "a copy elsewhere, nowhere named": ({"backup": {"redundancy": "geo"}}, r"backup\.redundancy: geo on AWS"),
     "nobody who may deploy to the cluster": ({"cluster": {"callers": []}}, r"cluster\.callers"),
+    "pods who may call the cluster's API": (
+        {"cluster": {"callers": ["10.30.4.0/24"]}},
+        r"cluster\.callers: 10\.30\.4\.0/24 has addresses of network\.cidr",
+    ),
+    "everybody who may call the cluster's API": ({"cluster": {"callers": ["0.0.0.0/0"]}}, r"cluster\.callers: 0\.0"),
     "a machine without interfaces for pods": ({"cluster": {"machine": "t3.large"}}, "T machines give pods no interfac"),
     "GPUs that the region has not": ({"cluster": {"gpu": {"family": "rtx"}}}, r"cluster\.gpu\.family rtx"),
     "GPUs' machine of another family": (
