@@ -35,8 +35,9 @@ class AwsClusterArgs(TypedDict):
     ``callers``: CIDRs that reach the API beside the nodes: where deployers and operators are. ``deployer``: ARN of the
     role that may do all in it; none: who makes it, and stays it whoever comes later.
 
-    ``telemetry_ports``: at which the collector calls hosts outside. ``primary_group``: of PostgreSQL, where Temporal,
-    whose database it is, runs here.
+    ``hosted``: whether a model runs here; KEDA asks the gateway then, and never otherwise. ``telemetry_ports``: at
+    which the collector calls hosts outside. ``primary_group``: of PostgreSQL, where Temporal, whose database it is,
+    runs here.
 
     ``gpu_family``: of the catalogue, with ``gpu_nodes`` at most and ``gpu_per_node`` accelerators each at least;
     ``gpu_families``: those that the region has. ``own``: a cluster that is there, and was looked up: nodes, add-ons and
@@ -53,6 +54,7 @@ class AwsClusterArgs(TypedDict):
     boundary: Input[str]
     log_days: int
     size: str
+    hosted: bool
     callers: NotRequired[Collection[str]]
     telemetry_ports: NotRequired[Collection[int]]
     primary_group: NotRequired[Input[str]]
@@ -141,7 +143,7 @@ class AwsCluster(Cluster):
             there[Part.PRIMARY] = args["primary_group"]
         block = aws.ec2.get_vpc_output(id=args["vpc"], opts=self._asked).cidr_block
         outside = Outside(block, storage_prefixes(self), args.get("telemetry_ports", ()))
-        return Groups(self, self._name, args["vpc"], there, outside)
+        return Groups(self, self._name, args["vpc"], there, outside, scaled=args["hosted"])
 
     def _allow_caller(self, index: int, block: str, control: Input[str]) -> None:
         aws.vpc.SecurityGroupIngressRule(

@@ -88,20 +88,29 @@ class Groups:
     """``ids``: by name. All are children of ``parent``, called after ``name``.
 
     ``given``: groups that are there: the network's, the primary's where something here calls it, and of an own cluster
-    its nodes', its control plane's and its KEDA's, which keep what they are to each other.
+    its nodes', its control plane's and its KEDA's, which keep what they are to each other. ``scaled``: whether KEDA has
+    anything to ask of the gateway.
     """
 
     ids: Mapping[str, Output[str]]
 
     def __init__(
-        self, parent: pulumi.Resource, name: str, vpc: Input[str], given: Mapping[str, Input[str]], outside: Outside
+        self,
+        parent: pulumi.Resource,
+        name: str,
+        vpc: Input[str],
+        given: Mapping[str, Input[str]],
+        outside: Outside,
+        *,
+        scaled: bool,
     ) -> None:
         self._name, self._vpc, self._child = name, vpc, pulumi.ResourceOptions(parent=parent)
-        there = {role: Output.from_input(group) for role, group in given.items()}
-        self.ids = {**there, **{role: self._create(role).id for role in OWN if role not in given}}
+        there = {role: Output.from_input(group) for role, group in given.items() if scaled or role != SCALER}
+        made = [role for role in OWN if role not in given and (scaled or role != SCALER)]
+        self.ids = {**there, **{role: self._create(role).id for role in made}}
         own = frozenset() if NODES not in given else frozenset((CONTROL, NODES, SCALER))
         for rule in RULES:
-            if rule.called in self.ids and not own.issuperset((rule.caller, rule.called)):
+            if {rule.caller, rule.called} <= self.ids.keys() and not own.issuperset((rule.caller, rule.called)):
                 self._allow(rule)
         for role, kind, target in _reached(outside):
             if role not in own:
@@ -112,7 +121,7 @@ class Groups:
     def of_pods(self) -> dict[str, Output[list[str]]]:
         """Part, or ``SCALER`` → the groups that its pods carry: what every pod may, and its own."""
         carried = (SCALER, Part.RUNTIME, Part.TOOLS, Part.ORCHESTRATOR, Part.MODELS, Part.OBSERVABILITY)
-        return {str(role): Output.all(self.ids[PODS], self.ids[role]) for role in carried}
+        return {str(role): Output.all(self.ids[PODS], self.ids[role]) for role in carried if role in self.ids}
 
     def _create(self, role: str) -> aws.ec2.SecurityGroup:
         """Lets nothing in or out but by the rules that are made for it."""

@@ -112,6 +112,7 @@ class AwsRuntime:
                 "log_days": spec.logs.days,
                 "size": spec.size,
                 "telemetry_ports": found.telemetry_ports,
+                "hosted": spec.hosted is not None,
                 **chosen(primary_group=self._fabric.postgres.primary_group if self._temporal else None),
                 **cluster,
             },
@@ -141,8 +142,8 @@ class AwsRuntime:
 
     def _create_spaces(self) -> KubernetesNetwork:
         """Namespaces and what their pods reach of each other. Beyond the cluster, security groups decide by group and
-        the firewall by host name, as a NetworkPolicy cannot. It knows the gateway's load balancer by its subnets alone;
-        who of them is the balancer, the runtime's group decides."""
+        the firewall by host name, as a NetworkPolicy cannot. It knows the gateway's load balancer by its subnets, where
+        no pod is; who of them is the balancer, the runtime's group decides."""
         roles = Exit(POD_IDENTITY, 80)
         database = Exit(ANYWHERE, POSTGRES)
         named = sorted({way.port for way in self._found.exits} | {HTTPS, VALKEY, KAFKA})
@@ -169,7 +170,7 @@ class AwsRuntime:
                 "labels": {Part.RUNTIME: REGISTERED},
                 "parts": [*parts, Part.MODELS],
                 "walled": walled,
-                "scaler": KEDA,
+                **chosen(scaler=KEDA if self._spec.hosted else None),
             },
             self._child,
         )
@@ -491,7 +492,7 @@ class AwsRuntime:
                 "revision": fabric.keys.generation.apply(str),
                 "after": [*self._inside.groups, *filter(None, [self._inside.balancer]), self._guards],
                 "vpc": network.id,
-                "subnets": network.workloads,
+                "subnets": network.endpoints,
                 "runtime_group": network.runtime_group,
                 "callers": self._found.callers,
                 "certificate": asked.certificate,

@@ -29,10 +29,10 @@ _NAME = re.compile(r"(?!internal-)[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
 class AwsGatewayArgs(KubernetesGatewayArgs):
-    """``vpc``, ``subnets`` (the workloads'), ``runtime_group``: the network's outputs. ``callers``: CIDRs that may
-    call. ``certificate``: ARN of one for ``host`` in ACM, in the region. ``key``: ARN of the logs' key. ``log_days``:
-    how long they are kept. ``topic``: ARN of who is told of alarms. ``requests``: of one address in five minutes,
-    otherwise the size's.
+    """``vpc``, ``subnets`` (its endpoints', where no pod is), ``runtime_group``: the network's outputs. ``callers``:
+    CIDRs that may call. ``certificate``: ARN of one for ``host`` in ACM, in the region. ``key``: ARN of the logs' key.
+    ``log_days``: how long they are kept. ``topic``: ARN of who is told of alarms. ``requests``: of one address in five
+    minutes, otherwise the size's.
 
     ``after``: the Load Balancer Controller among them, for its binding's definition.
     """

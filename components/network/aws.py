@@ -47,8 +47,10 @@ class AwsNetworkArgs(TypedDict):
 
 
 class AwsNetwork(Network):
-    """``blocks``: addresses of the workloads' subnets."""
+    """``endpoints``: subnets where no pod and no node is, but endpoints and the gateway's load balancer. ``blocks``:
+    their addresses."""
 
+    endpoints: Output[list[str]]
     blocks: Sequence[Input[str]]
 
     def __init__(self, name: str, args: AwsNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -63,8 +65,8 @@ class AwsNetwork(Network):
         self._ground = self._adopt(args["vpc"]) if "vpc" in args else self._create_ground()
         self._create_groups()
         self._create_interfaces()
-        self.id, self.blocks, subnets = self._ground.id, self._ground.blocks, self._ground.subnets
-        self.workloads, self.primary, self.replica = (subnets[role] for role in ("workloads", "primary", "replica"))
+        self.id, self.blocks = self._ground.id, self._ground.blocks["endpoints"]
+        self.workloads, self.primary, self.replica, self.endpoints = (self._ground.subnets[role] for role in ROLES)
         self.register_outputs(
             {
                 "id": self.id,
@@ -107,7 +109,7 @@ class AwsNetwork(Network):
         return Ground(
             id=fit,
             subnets={role: fit.apply(lambda _, role=role: own[role]) for role in ROLES},
-            blocks=[subnet.cidr_block for subnet in looked["workloads"]],
+            blocks={role: [subnet.cidr_block for subnet in looked[role]] for role in ROLES},
             storage=None,
         )
 
@@ -121,7 +123,7 @@ class AwsNetwork(Network):
         """The tools get no way out here: the databases let them to the replica, and no group holds back the VPC's
         resolver (``aws_dns`` says what that answers). What they log, their nodes send."""
         runtime, tools, endpoints = (self._create_group(role) for role in ("runtime", "tools", "endpoints"))
-        for index, block in enumerate(self._ground.blocks):
+        for index, block in enumerate(self._ground.blocks["workloads"]):
             self._allow_in(f"endpoints-from-{index}", endpoints, block)
         self._allow_out("runtime-to-endpoints", runtime, plan.HTTPS, to_group=endpoints.id)
         for port in sorted({port for _, port in self._exits}):

@@ -23,12 +23,12 @@ FLOW_SECONDS = 60
 
 @dataclass(frozen=True)
 class Ground:
-    """What groups and endpoints stand in. ``blocks``: addresses of the workloads. ``storage``: id of the list of S3's
-    addresses, where S3 has an endpoint."""
+    """What groups and endpoints stand in. ``blocks``: addresses of the subnets, by role. ``storage``: id of the list of
+    S3's addresses, where S3 has an endpoint."""
 
     id: Output[str]
     subnets: Mapping[str, Output[list[str]]]
-    blocks: Sequence[Input[str]]
+    blocks: Mapping[str, Sequence[Input[str]]]
     storage: Output[str] | None
 
 
@@ -71,7 +71,7 @@ class MadeGround:
         self.ground = Ground(
             id=self._vpc.id,
             subnets={role: Output.all(*(subnet.id for subnet in subnets[role].values())) for role in ROLES},
-            blocks=asked.addresses.subnets["workloads"],
+            blocks=asked.addresses.subnets,
             storage=self._create_storage(tables).prefix_list_id,
         )
 

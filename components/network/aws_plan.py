@@ -11,7 +11,8 @@ HTTPS = 443
 SMALL = ("primary", "replica", "endpoints", "firewall", "exit")
 """Roles whose subnets hold few addresses; the nodes' and pods' in ``workloads`` hold many."""
 _LARGEST, _SMALLEST = 16, 21
-"""Of a /21 a small subnet is a /27, of which AWS keeps five addresses: 27 are left for an endpoint of every service."""
+"""Of a /21 a small subnet is a /27, of which AWS keeps five addresses: 27 are left for an endpoint of every service and
+the eight that a load balancer asks for (Elastic Load Balancing, "Subnets for your load balancer")."""
 _MOST_ZONES = 3
 _PRIVATE = tuple(IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
 _HOST = re.compile(r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$")
@@ -208,4 +209,10 @@ def unfit(vpc: str, dns: bool, found: Mapping[str, Sequence[Found]], open_tables
         ]
         if len({each.zone for each in subnets}) < 2:
             wrong.append(f"{role}: its subnets are in one zone; take two at least")
+    pods, balanced = ({each.zone for each in found.get(role, ())} for role in ("workloads", "endpoints"))
+    if away := sorted(pods - balanced):
+        wrong.append(
+            f"endpoints: no subnet in {', '.join(away)}, where workloads are; add one: the gateway's load balancer, "
+            "which is there, sends to pods of its zones alone"
+        )
     return wrong

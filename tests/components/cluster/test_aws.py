@@ -77,6 +77,9 @@ def calls(region: str) -> dict[str, Any]:
     }
 
 
+THEIRS = OwnCluster("theirs", "arn:theirs", "https://theirs.eks", OIDC["issuer"], "Q0E=", "sg-eks")
+
+
 def cluster(region: str = "eu-central-1", preview: bool = False, **more: Any) -> Graph:
     def program() -> None:
         args: AwsClusterArgs = {
@@ -90,6 +93,7 @@ def cluster(region: str = "eu-central-1", preview: bool = False, **more: Any) ->
             "boundary": BOUNDARY,
             "log_days": 365,
             "size": "small",
+            "hosted": True,
         }
         if "own" not in more:
             args["callers"] = ["10.9.0.0/16"]
@@ -288,6 +292,15 @@ def test_kedas_operator_asks_the_runtime_and_the_api_server_and_tells_its_metric
     assert {source for source, target in reaches(graph) if target == operator} == {f"cluster-{NODES}-id"}
 
 
+@pytest.mark.parametrize("own", [{}, {"own": THEIRS}])
+def test_without_a_model_nobody_scales_and_the_runtime_lets_no_autoscaler_in(own: Mapping[str, Any]) -> None:
+    graph = cluster(hosted=False, **own)
+
+    assert "scaler" not in told(graph)["pod_groups"]
+    assert ("sg-eks", "sg-runtime") not in reaches(graph)
+    assert [each.name for each in graph.resources if "scaler" in each.name] == []
+
+
 def test_temporals_pods_carry_their_own_group_which_the_primary_lets_in_where_it_is_named() -> None:
     graph, own = cluster(primary_group="sg-primary"), "cluster-orchestrator-id"
     (way,) = [each for each in graph.of(INGRESS) if each.properties["securityGroupId"] == "sg-primary"]
@@ -362,6 +375,7 @@ _ARGS: AwsClusterArgs = {
     "boundary": BOUNDARY,
     "log_days": 365,
     "size": "small",
+    "hosted": False,
     "callers": [],
 }
 
@@ -414,7 +428,7 @@ def test_what_cannot_be_made_is_refused_before_anything_is(asked: Mapping[str, A
 
 
 def test_an_own_cluster_gets_groups_for_the_pods_and_nothing_else() -> None:
-    graph = cluster(own=OwnCluster("theirs", "arn:theirs", "https://theirs.eks", OIDC["issuer"], "Q0E=", "sg-eks"))
+    graph = cluster(own=THEIRS)
     kinds = {each.type for each in graph.resources if each.custom} - {"pulumi:providers:aws"}
 
     assert kinds == {"aws:ec2/securityGroup:SecurityGroup", EGRESS, INGRESS}

@@ -211,11 +211,11 @@ GROUPS = {
 }
 PATHS = [
     *(("runtime", "primary", 5432), ("tools", "replica", 5432), ("runtime", "cache", 6379), ("entry", "runtime", 8080)),
-    *(("runtime", "tools", 8080), ("tools", "runtime", 8080), ("runtime", "models", 8000), ("scaler", "runtime", 8080)),
+    *(("runtime", "tools", 8080), ("tools", "runtime", 8080), ("runtime", "models", 8000)),
     *(("pods", "nodes", 53), ("runtime", "observability", 4318), ("models", "observability", 4318)),
-    *(("runtime", "control", 443), ("scaler", "control", 443), ("nodes", "scaler", 9666)),
-    ("runtime", "orchestrator", 7233),
+    *(("runtime", "control", 443), ("runtime", "orchestrator", 7233)),
 ]
+SCALED = [("scaler", "runtime", 8080), ("scaler", "control", 443), ("nodes", "scaler", 9666)]
 CLOSED = [
     *(("tools", "primary", 5432), ("runtime", "replica", 5432), ("nodes", "primary", 5432), ("nodes", "replica", 5432)),
     *(("tools", "cache", 6379), ("entry", "tools", 8080), ("tools", "control", 443), ("models", "primary", 5432)),
@@ -243,6 +243,13 @@ def reaches(graph: Graph, source: str, target: str, port: int) -> bool:
 @pytest.mark.parametrize("path", PATHS, ids=str)
 def test_what_is_needed_is_reached(graph: Graph, path: tuple[str, str, int]) -> None:
     assert reaches(graph, *path)
+
+
+def test_keda_reaches_what_it_asks_where_a_model_is_hosted_and_has_no_group_elsewhere(graph: Graph, stack: str) -> None:
+    hosted = GROUPS["scaler"] in {each.name for each in graph.resources}
+
+    assert hosted is (stack == FRANKFURT)
+    assert not hosted or all(reaches(graph, *path) for path in SCALED)
 
 
 @pytest.mark.parametrize("path", CLOSED, ids=str)
@@ -274,12 +281,15 @@ def test_who_is_declared_calls_the_load_balancer_and_its_subnets_alone_the_pods(
         for each in graph.of(INGRESS)
         if each.properties["securityGroupId"] == graph.named(GROUPS["entry"]).id
     ]
-    subnets = [each.properties["cidrBlock"] for each in graph.of("aws:ec2/subnet:Subnet") if "-workloads-" in each.name]
+    subnets = [each.properties["cidrBlock"] for each in graph.of("aws:ec2/subnet:Subnet") if "-endpoints-" in each.name]
     rules = graph.named("fabric-spaces-runtime-reach").properties["spec"]["ingress"]
     at_pods = [peer["ipBlock"]["cidr"] for rule in rules for peer in rule["from"] if "ipBlock" in peer]
 
     assert at_balancer == let_in
     assert at_pods == subnets
+    assert graph.named("fabric-runtime-edge-balancer").properties["subnets"] == [
+        each.id for each in graph.of("aws:ec2/subnet:Subnet") if "-endpoints-" in each.name
+    ]
 
 
 def test_the_load_balancer_tells_when_a_pod_is_reached(graph: Graph) -> None:

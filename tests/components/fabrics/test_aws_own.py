@@ -11,6 +11,7 @@ import yaml
 
 from components.fabric import build, check
 from components.infrastructure import Refused
+from components.kubernetes.parts import HTTP
 from components.publish import Ground
 from components.review import country_of
 from components.spec import CONFIG_KEY, FabricSpec
@@ -92,6 +93,13 @@ def _whole(preview: bool) -> Graph:
     return graph
 
 
+def entering(graph: Graph) -> list[dict[str, Any]]:
+    """Whom the NetworkPolicy of the runtime lets in to the gateway: addresses, and other namespaces whole."""
+    policy = graph.named("fabric-spaces-runtime-reach").properties["spec"]
+    peers = [peer for rule in policy["ingress"] for peer in rule["from"] if rule["ports"][0]["port"] == HTTP]
+    return [peer for peer in peers if "podSelector" not in peer]
+
+
 @pytest.mark.parametrize("preview", [False, True])
 def test_no_part_of_a_cluster_or_a_network_is_made(preview: bool) -> None:
     kinds = {each.type for each in _whole(preview).resources}
@@ -133,6 +141,33 @@ def test_its_owners_autoscaler_asks_the_gateway_with_the_group_of_its_node_and_d
 
     assert (runtime, 8080) in lets
     assert {group for group, _ in lets} <= {runtime, models, graph.named("fabric-cluster-orchestrator").id}
+
+
+def test_nobody_asks_the_gateway_from_the_nodes_where_no_model_is_hosted() -> None:
+    managed = {name: each for name, each in SAID["models"].items() if name != "chat-own"}
+    said = {**SAID["cluster"]}
+    said.pop("gpu")
+    graph, refused = registered(ground(models=managed, cluster=said), THERE)
+    runtime = graph.named("fabric-network-runtime").id
+    lets = [
+        each.properties["referencedSecurityGroupId"]
+        for each in graph.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+        if each.properties["securityGroupId"] == runtime and each.properties["fromPort"] == HTTP
+    ]
+
+    assert refused == []
+    assert graph.named("fabric-runtime-edge-group").id in lets
+    assert GROUP not in lets
+    assert [peer for peer in entering(graph) if "namespaceSelector" in peer] == []
+
+
+def test_the_load_balancer_stands_apart_from_pods_and_its_subnets_alone_are_let_in_by_their_addresses() -> None:
+    graph, network = _whole(preview=False), SAID["network"]["own"]
+    balancer = graph.named("fabric-runtime-edge-balancer")
+    blocks = {peer["ipBlock"]["cidr"] for peer in entering(graph) if "ipBlock" in peer}
+
+    assert balancer.properties["subnets"] == network["endpoints"]
+    assert blocks == {f"10.9.{subnet[-2:]}.0/24" for subnet in network["endpoints"]}
 
 
 def test_the_rules_have_nothing_against_it_but_what_the_file_waives() -> None:

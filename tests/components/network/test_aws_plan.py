@@ -21,11 +21,11 @@ def test_subnets_lie_in_the_vpc_and_never_overlap(zones: int, size: int, third: 
     assert {len(role) for role in found.subnets.values()} == {zones}
 
 
-def test_the_smallest_vpc_has_room_for_an_endpoint_of_every_service() -> None:
-    kept = 5  # AWS keeps that many addresses of each subnet
+def test_the_smallest_vpc_has_room_for_an_endpoint_of_every_service_and_a_load_balancer() -> None:
+    kept, balancer = 5, 8  # AWS keeps that many addresses of each subnet; a load balancer asks for as many free ones
 
     for block in plan.divide("10.20.0.0/21", 3).subnets["endpoints"]:
-        assert IPv4Network(block).num_addresses - kept >= len(plan.INTERFACES)
+        assert IPv4Network(block).num_addresses - kept - balancer >= len(plan.INTERFACES)
 
 
 def test_a_third_zone_leaves_the_addresses_of_two_as_they_are() -> None:
@@ -141,6 +141,7 @@ def test_all_that_an_own_vpc_lacks_is_told_together() -> None:
     bad = [Found("s3", "vpc-2", "z1", False, []), Found("s4", "vpc-1", "z1", True, ["t2"])]
 
     assert plan.unfit("vpc-1", True, {"primary": good}, ["t2"]) == []
+    assert plan.unfit("vpc-1", True, {"workloads": good, "endpoints": good}, ["t2"]) == []
     assert plan.unfit("vpc-1", False, {"primary": good, "replica": bad}, ["t2"]) == [
         "vpc-1: switch on DNS support and DNS host names; private endpoints need them",
         "s3 (replica) is in vpc-2, not in vpc-1",
@@ -149,6 +150,16 @@ def test_all_that_an_own_vpc_lacks_is_told_together() -> None:
         "s4 (replica) has a route to an internet gateway; give it a table without",
         "replica: its subnets are in one zone; take two at least",
     ]
+
+
+def test_an_own_vpc_has_endpoints_in_every_zone_of_its_workloads() -> None:
+    """The gateway's load balancer is in their subnets, and sends to pods of its zones alone."""
+    two = [Found(f"s{zone}", "vpc-1", f"z{zone}", False, ["t1"]) for zone in "12"]
+    three = [*two, Found("s3", "vpc-1", "z3", False, ["t1"])]
+    (told,) = plan.unfit("vpc-1", True, {"workloads": three, "endpoints": two}, [])
+
+    assert told.startswith("endpoints: no subnet in z3")
+    assert plan.unfit("vpc-1", True, {"workloads": two, "endpoints": three}, []) == []
 
 
 def test_who_shows_a_token_may_be_tagged_by_it() -> None:
