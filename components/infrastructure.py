@@ -21,7 +21,10 @@ def _http(url: str) -> str:
 
 
 def _block(cidr: str) -> str:
-    return str(ip_network(cidr))
+    try:
+        return str(ip_network(cidr))
+    except ValueError as error:
+        raise ValueError(f"expected a CIDR, such as 10.20.0.0/16: {error}") from None
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$", examples=["order-desk"])]

@@ -48,7 +48,8 @@ def of_a_stack(
         Path | None, typer.Option(help="The folder to write; without it, evidence/<stack>.", file_okay=False)
     ] = None,
     on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day to judge for; without it, today.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day to judge for; without it, today."),
     ] = None,
     key: Annotated[
         Path | None, typer.Option(help="A private JWK (P-256) to sign with; without it, the stack's own.")

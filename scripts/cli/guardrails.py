@@ -17,7 +17,8 @@ from scripts.cli.review import stack_files
 def guardrails_command(
     stack: Annotated[str, typer.Argument(metavar="STACK|FILE", help="Whose Boundary they are made from.")],
     on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day, as relaxations end; none: today.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day, as relaxations end; none: today."),
     ] = None,
 ) -> None:
     """Print the documents that the organisation's administrators attach above a stack, as JSON by their kind."""

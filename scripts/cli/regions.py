@@ -35,7 +35,8 @@ def diff(
     ] = None,
     as_document: Annotated[bool, typer.Option("--json", help="Every fact and stack, whole.")] = False,
     on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day to review as of; none: today.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day to review as of; none: today."),
     ] = None,
 ) -> None:
     """Show what a new catalogue changes for each stack, before it is taken. Exit code 2 when a stack changes."""

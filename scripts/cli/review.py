@@ -48,7 +48,8 @@ def review_command(
     form: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.TEXT,
     output: Annotated[Path | None, typer.Option(help="Write to this file.", dir_okay=False)] = None,
     on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day to review as of; none: today.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day to review as of; none: today."),
     ] = None,
     explain: Annotated[str | None, typer.Option(metavar="RULE", help="Explain a rule and review nothing.")] = None,
     graph: Annotated[
@@ -207,11 +208,8 @@ def _stack_lines(one: StackReview, on: date) -> Iterator[str]:
 
 def _later(counts: dict[str, Any]) -> str:
     """A waiver of a rule about resources meets its finding in `plan` and in the policy pack."""
-    return (
-        f" ({counts['waivers'] - counts['waived']} waivers are for what `plan` finds)"
-        if counts["waivers"] > counts["waived"]
-        else ""
-    )
+    waiting = counts["waivers"] - counts["waived"]
+    return f" ({waiting} waivers are for what `plan` finds)" if waiting > 0 else ""
 
 
 def _waiver(waiver: Waiver, on: date) -> str:
