@@ -43,10 +43,13 @@ class Bucket(Protocol):
 
 class S3Bucket:
     def __init__(self, name: str, region: str, endpoint: str | None) -> None:
-        from botocore.session import get_session  # noqa: PLC0415  there where weights are fetched
+        from botocore.config import Config  # noqa: PLC0415  there where weights are fetched
+        from botocore.session import get_session  # noqa: PLC0415  as above
 
         self._name = name
-        self._client: Any = get_session().create_client("s3", region_name=region, endpoint_url=endpoint)
+        # Else Virginia's host is the one without a region, which the VPC's resolver does not answer.
+        config = Config(s3={"us_east_1_regional_endpoint": "regional"})
+        self._client: Any = get_session().create_client("s3", region_name=region, endpoint_url=endpoint, config=config)
 
     def files(self, name: str) -> Iterator[Stored]:
         prefix = f"{name}/"

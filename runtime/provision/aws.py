@@ -11,7 +11,13 @@ from botocore.session import get_session
 
 from runtime.provision import ProvisionError
 
-_CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    s3={"us_east_1_regional_endpoint": "regional"},
+)
+"""Of Virginia, S3's host without a region is botocore's default, which the VPC's resolver does not answer."""
 _FIRST = uuid.UUID("5f2f7f7e-6f0b-4f5e-9d4a-3c2b8d1f9a60")
 """The name space of first versions."""
 

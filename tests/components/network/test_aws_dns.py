@@ -1,10 +1,15 @@
 """What the VPC's resolver answers: exactly what is declared and what AWS itself serves in the region."""
 
 from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from components.network.aws_dns import ALL_NAMES, names
+from runtime.models.staged import S3Bucket
+from runtime.provision.aws import client
+from runtime.tasks.step_functions import Aws
 from tests.components.network.test_aws import DNS, OWN, network
 
 HOSTS = ["orders.example", "models.example", "orders.example"]
@@ -27,6 +32,20 @@ OF_AWS = {
 REGIONS = {"aws": "eu-central-1", "aws-eusc": "eusc-de-east-1"}
 
 
+CALLS: dict[str, tuple[str, dict[str, str]]] = {
+    "s3": ("get_object", {"Bucket": "b", "Key": "k"}),
+    "secretsmanager": ("get_secret_value", {"SecretId": "s"}),
+    "rds": ("describe_db_instances", {}),
+    "stepfunctions": ("send_task_success", {"taskToken": "t", "output": "{}"}),
+    "sqs": ("receive_message", {"QueueUrl": "https://sqs.eu-central-1.amazonaws.com/1/q"}),
+}
+"""Service → one call of it."""
+
+
+class Called(Exception):
+    """In the place of what the client would have sent."""
+
+
 def answered(name: str, listed: list[str]) -> bool:
     """As AWS reads a list: ``*`` at the beginning is one label or more."""
     return any(fnmatchcase(name.lower(), each) for each in listed)
@@ -35,6 +54,38 @@ def answered(name: str, listed: list[str]) -> bool:
 @pytest.mark.parametrize(("partition", "name"), [(each, name) for each in OF_AWS for name in OF_AWS[each]])
 def test_what_the_fabric_calls_of_aws_is_answered(partition: str, name: str) -> None:
     assert answered(name, names(REGIONS[partition], partition, []))
+
+
+def called(service: str, of: Any) -> str:
+    """The host that botocore's client calls, by the request that it is about to send."""
+
+    def refuse(request: Any, **_: object) -> None:
+        raise Called(urlsplit(request.url).hostname)
+
+    of.meta.events.register("before-send", refuse)
+    operation, parameters = CALLS[service]
+    with pytest.raises(Called) as found:
+        getattr(of, operation)(**parameters)
+    return str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("us-east-1", "aws"), ("eu-central-1", "aws"), ("us-gov-west-1", "aws-us-gov"), ("eusc-de-east-1", "aws-eusc")],
+)
+def test_every_host_that_the_runtimes_own_clients_call_is_answered(
+    region: str, partition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(key, "test")
+    machine = f"arn:{partition}:states:{region}:1:stateMachine:s"
+    hosts = [
+        called("s3", S3Bucket("b", region, None)._client),
+        *(called(service, client(service, region)) for service in ("s3", "secretsmanager", "rds")),
+        *(called(service, Aws(service, machine)._client) for service in ("stepfunctions", "sqs")),
+    ]
+
+    assert [host for host in hosts if not answered(host, names(region, partition, []))] == []
 
 
 @pytest.mark.parametrize(
