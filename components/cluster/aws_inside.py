@@ -26,6 +26,8 @@ from components.kubernetes.parts import PART_LABEL
 NAMESPACE: Final = "kube-system"
 BALANCER, SCALER = "aws-load-balancer-controller", "cluster-autoscaler"
 """Charts, and the ServiceAccounts that they make."""
+INTERFACE: Final = "vpc.amazonaws.com/pod-eni"
+"""What EKS has a pod ask for that gets groups (aws/amazon-vpc-resource-controller-k8s b8d4251, pkg/config/type.go)."""
 STORAGE_CLASS: Final = "loomstead"
 _KEDA = {"app": "keda-operator"}
 """Of its operator's pods (kedacore/charts 2.20.0, keda/templates/manager/deployment.yaml)."""

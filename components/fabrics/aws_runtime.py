@@ -13,7 +13,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.aws.documents import Statement, document
 from components.cache.aws import AwsCache
 from components.cluster.aws import AwsCluster
-from components.cluster.aws_inside import AwsInside
+from components.cluster.aws_inside import INTERFACE, AwsInside
 from components.fabrics.aws_plan import POSTGRES_VERSION, Planned
 from components.fabrics.contract import chosen
 from components.gateway.aws import REGISTERED, AwsGateway
@@ -219,6 +219,7 @@ class AwsRuntime:
                 "region": self._found.region,
                 "image": asked.image,
                 "provision": Part.RUNTIME,
+                "interface": INTERFACE,
             },
             self._child,
         )

@@ -38,7 +38,8 @@ class KubernetesGuardrailsArgs(TypedDict):
     ``registries``: host, with or without the beginning of a path, of every registry that images may come from.
     ``region``: value of the region's label at the nodes that may run a pod. ``image``: the runtime's, by digest.
     ``provision``: the part that the Job of that name runs in. ``operator``: namespace of CloudNativePG, where it makes
-    the fabric's databases.
+    the fabric's databases. ``interface``: resource that the cluster has a pod ask for when it gives it a network
+    interface, and with it security groups, of its own (AWS: ``vpc.amazonaws.com/pod-eni``); no pod is let in without.
     """
 
     stack: str
@@ -48,6 +49,7 @@ class KubernetesGuardrailsArgs(TypedDict):
     image: str
     provision: Part
     operator: NotRequired[str]
+    interface: NotRequired[str]
 
 
 class KubernetesGuardrails(Guardrails):
@@ -62,12 +64,14 @@ class KubernetesGuardrails(Guardrails):
         self._child = pulumi.ResourceOptions(parent=self)
         spaces, operator = args["namespaces"], args.get("operator")
         image = image_by_digest(args["image"], "gateway.image")
+        interface = args.get("interface")
         checks = (
             _images(args["registries"]),
             _host(),
             _region(args["region"]),
             workloads(spaces, image, args["provision"], operator),
             origin(spaces, operator),
+            *([_interface(interface)] if interface else []),
         )
         self.policies = pulumi.Output.all(*(self._create_policy(check) for check in checks))
         self.register_outputs({"policies": self.policies})
@@ -186,6 +190,26 @@ def _region(region: str) -> Check:
         {
             f'object.spec.?nodeSelector[?"{REGION_LABEL}"].orValue("") == "{region}"': (
                 f"pods run in {region} alone: set nodeSelector {REGION_LABEL}: {region}"
+            )
+        },
+    )
+
+
+def _interface(resource: str) -> Check:
+    """Webhooks that change a pod come before policies. AWS's fails open, and a pod that it did not see starts in its
+    node's groups; it gives the first container one, and the node looks at that container's limits alone
+    (aws/amazon-vpc-resource-controller-k8s b8d4251, config/webhook/manifests.yaml, webhooks/core/pod_webhook.go;
+    aws/amazon-vpc-cni-k8s b521883, pkg/ipamd/rpc_handler.go). Resources cannot change, so only creation counts.
+    """
+    limits = "object.spec.containers[0].?resources.?limits"
+    return Check(
+        "interface",
+        ("CREATE",),
+        {},
+        {
+            f'{limits}[?{json.dumps(resource)}].orValue("") == "1"': (
+                f"the cluster gave this pod no {resource}, and with it no security groups of its own: its workload's "
+                "controller tries again, and if that goes on, see whether the cluster's webhook answers"
             )
         },
     )

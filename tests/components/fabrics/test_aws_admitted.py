@@ -8,7 +8,7 @@ import pytest
 from components.kubernetes.parts import PART_LABEL, Part
 from tests.conformance.fabrics import fabric
 from tests.fixtures.kubernetes import Cluster, manifests
-from tests.fixtures.workloads import owned, pods
+from tests.fixtures.workloads import owned, pods, with_interface
 
 STACK = "aws-eu-central-1"
 SECONDS = 20
@@ -29,7 +29,8 @@ def fenced(cluster: Cluster) -> Cluster:
 
 
 def asked() -> dict[str, Any]:
-    return {pod["metadata"]["name"]: pod for pod in pods(fabric(STACK))}
+    """As EKS sends them on to its policies."""
+    return {pod["metadata"]["name"]: with_interface(pod) for pod in pods(fabric(STACK))}
 
 
 def unlabelled(pod: dict[str, Any]) -> dict[str, Any]:
@@ -40,6 +41,13 @@ def test_the_fabrics_own_pods_are_let_in(fenced: Cluster) -> None:
     assert {name: fenced.refusal(pod) for name, pod in asked().items()} == dict.fromkeys(
         ["gateway-deployment", "worker-deployment", "provision-job", "collector-deployment", "model-deployment"]
     )
+
+
+def test_a_pod_that_eks_gave_no_interface_of_its_own_is_refused(fenced: Cluster) -> None:
+    """Its webhook lets a pod pass while it is down, and the pod would have its node's groups."""
+    unseen = {pod["metadata"]["name"]: fenced.refusal(pod) or "" for pod in pods(fabric(STACK))}
+    assert unseen.keys() == asked().keys()
+    assert [name for name, said in unseen.items() if f"'{STACK}-interface'" not in said] == []
 
 
 def test_nobody_else_takes_the_role_that_sets_the_databases_password(fenced: Cluster) -> None:

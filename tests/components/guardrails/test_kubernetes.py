@@ -18,7 +18,7 @@ from components.infrastructure import Refused
 from components.kubernetes.parts import PART_LABEL, REGION_LABEL, Part
 from tests.fixtures.kubernetes import Cluster, manifests
 from tests.fixtures.recording import Graph, conforms, record, reviewed
-from tests.fixtures.workloads import owned
+from tests.fixtures.workloads import owned, with_interface
 
 STACK = "guard-test"
 INSIDE, OUTSIDE = f"{STACK}-tools", f"{STACK}-of-somebody-else"
@@ -462,6 +462,47 @@ def test_a_databases_jobs_are_its_operators(guarded: Cluster) -> None:
         job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": template}}
         said = guarded.refusal(job, asks)
         assert said is None if let else "there are Jobs of its operator and provision, and no others" in (said or "")
+
+
+CLOUD, INTERFACE = "guard-eks", "vpc.amazonaws.com/pod-eni"
+INTERFACED: KubernetesGuardrailsArgs = {
+    **ARGS,
+    "stack": CLOUD,
+    "namespaces": {Part.TOOLS: f"{CLOUD}-tools"},
+    "interface": INTERFACE,
+}
+
+
+def limited(first: Mapping[str, str], second: Mapping[str, str]) -> Pod:
+    limits = {"a": first, "b": second}
+    return pod(containers=[{"name": name, "image": IMAGE, "resources": {"limits": limits[name]}} for name in limits])
+
+
+def of_eks(made: Pod) -> Pod:
+    return {**made, "metadata": {**made["metadata"], "namespace": f"{CLOUD}-tools"}}
+
+
+def test_a_pod_needs_an_interface_of_its_own_where_the_cluster_gives_it_one(guarded: Cluster) -> None:
+    """The node looks at the first container's limits alone."""
+    kept, none, one = of_eks(pod()), dict[str, str](), {INTERFACE: "1"}
+    kept["metadata"]["name"] = "before"
+    guarded.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"{CLOUD}-tools"}})
+    guarded.create(kept)
+    for each in manifests(guardrails(INTERFACED)):
+        guarded.apply(each)
+    others = limited(none, none), limited(none, one), limited({INTERFACE: "0"}, one), limited({"cpu": "1"}, one)
+    until = time.monotonic() + ENOUGH_SECONDS
+    while guarded.refusal(of_eks(others[0])) is None:
+        assert time.monotonic() < until, "the guardrails are not in force"
+        time.sleep(0.1)
+    for each in others:
+        said = guarded.refusal(of_eks(each)) or ""
+        assert f"'{CLOUD}-interface'" in said
+        assert f"the cluster gave this pod no {INTERFACE}" in said
+        assert guarded.refusal(each) is None
+    for each in (with_interface(others[0]), limited(one, none), limited({**one, "cpu": "1"}, none)):
+        assert guarded.refusal(of_eks(each)) is None
+    assert guarded.refusal_to_change(kept, {"metadata": {"annotations": {"a": "b"}}}) is None
 
 
 def test_an_image_that_no_digest_names_is_no_runtimes() -> None:
