@@ -51,5 +51,22 @@ def test_a_machine_that_is_not_known_is_not_passed() -> None:
     assert found("cluster/callers", machine=None).grade is Grade.INFO
 
 
+OWN = SPEC.model_copy(update={"cluster": SPEC.cluster.model_copy(update={"own": "platform", "callers": ()})})
+
+
+@pytest.mark.parametrize(
+    ("reach", "grade"), [("answers", Grade.PASS), ("absent", Grade.FAIL), ("silent", Grade.FAIL), (None, Grade.INFO)]
+)
+def test_of_an_own_cluster_nothing_is_wanted_that_a_stack_file_may_not_say_beside_it(
+    reach: str | None, grade: Grade
+) -> None:
+    facts = Facts.model_validate({**FACTS.model_dump(), "reach": reach, "machine": "192.168.1.20"})
+    (said,) = reached(facts, OWN)
+
+    assert (said.code, said.grade, said.subject) == ("cluster/reach", grade, "platform")
+    assert "callers" not in said.remedy
+    assert "extent" not in said.remedy
+
+
 def test_a_foundation_has_no_cluster_to_reach() -> None:
     assert [*reached(FACTS, SPEC.model_copy(update={"extent": Extent.FOUNDATION}))] == []
