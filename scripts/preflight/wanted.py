@@ -1,9 +1,10 @@
 """What a fabric takes of its account: quotas, names that a cloud keeps after they were deleted, permissions."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from components.cluster.aws_plan import GPUS, gpu_machine, system_nodes
+from components.infrastructure import Engine
 from components.kubernetes.parts import Part
 from components.naming import gcp_issuer
 from components.spec import Extent, FabricSpec, Platform
@@ -16,15 +17,6 @@ GCP_SERVICES = (
 )
 """That have to be on in the project (stacks/Pulumi.gcp-europe-west3.yaml)."""
 _ACTIONS = {
-    Platform.AWS: (
-        *("ec2:CreateVpc", "ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "network-firewall:CreateFirewall"),
-        *("route53resolver:CreateFirewallRuleGroup", "route53resolver:CreateResolverQueryLogConfig"),
-        *("kms:CreateKey", "kms:Sign", "secretsmanager:CreateSecret", "rds:CreateDBInstance"),
-        *("rds:CreateDBInstanceReadReplica", "iam:CreateRole", "iam:PutRolePolicy", "iam:CreateOpenIDConnectProvider"),
-        *("s3:CreateBucket", "logs:CreateLogGroup", "elasticache:CreateReplicationGroup", "eks:CreateCluster"),
-        *("eks:CreateNodegroup", "states:CreateStateMachine", "sqs:CreateQueue", "wafv2:CreateWebACL"),
-        *("elasticloadbalancing:CreateLoadBalancer", "bedrock:CreateGuardrail", "backup:CreateBackupVault"),
-    ),
     Platform.GCP: (
         *("compute.networks.create", "cloudkms.keyRings.create", "secretmanager.secrets.create"),
         *("cloudsql.instances.create", "iam.serviceAccounts.create", "logging.buckets.create"),
@@ -35,11 +27,43 @@ _ACTIONS = {
         *("create validatingadmissionpolicies.admissionregistration.k8s.io",),
     ),
 }
-"""The first one of each service that a fabric is made with: who lacks one learns it here, and not half-way."""
+_AWS = (
+    *("ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "kms:CreateKey", "kms:Sign", "secretsmanager:CreateSecret"),
+    *("rds:CreateDBInstance", "rds:CreateDBInstanceReadReplica", "iam:CreateRole", "iam:PutRolePolicy"),
+    *("iam:CreateOpenIDConnectProvider", "s3:CreateBucket", "logs:CreateLogGroup", "backup:CreateBackupVault"),
+)
+_AWS_NETWORK = (
+    *("ec2:CreateVpc", "network-firewall:CreateFirewall", "route53resolver:CreateFirewallRuleGroup"),
+    "route53resolver:CreateResolverQueryLogConfig",
+)
+_AWS_FABRIC = (
+    *("elasticache:CreateReplicationGroup", "wafv2:CreateWebACL", "elasticloadbalancing:CreateLoadBalancer"),
+)
+_EKS = ("eks:CreateCluster", "eks:CreateNodegroup")
+_OWN_EKS = ("eks:DescribeCluster", "eks:DescribeAddon", "cloudformation:GetResource")
+"""By which ``components/cluster/aws_own.py`` asks of a cluster that is there."""
 
 
 def actions(spec: FabricSpec) -> tuple[str, ...]:
-    return _ACTIONS.get(spec.platform, ())
+    """The first one of each service that a fabric is made with: who lacks one learns it here, and not half-way."""
+    return tuple(_aws(spec)) if spec.platform is Platform.AWS else _ACTIONS.get(spec.platform, ())
+
+
+def _aws(spec: FabricSpec) -> Iterator[str]:
+    yield from _AWS
+    if spec.network.own is None:
+        yield from _AWS_NETWORK
+    if spec.guardrail:
+        yield "bedrock:CreateGuardrail"
+    if spec.extent is Extent.FOUNDATION:
+        return
+    yield from _AWS_FABRIC
+    yield from _OWN_EKS if spec.cluster.own else _EKS
+    steps = spec.orchestrator.engine is not Engine.TEMPORAL
+    if steps:
+        yield "states:CreateStateMachine"
+    if steps or spec.triggers.mail:
+        yield "sqs:CreateQueue"
 
 
 def names(spec: FabricSpec, stack: str) -> tuple[str, ...]:
