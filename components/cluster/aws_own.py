@@ -113,6 +113,9 @@ def _of_the_key(name: str, region: str, opts: pulumi.InvokeOptions) -> Iterator[
 
 
 def _of_the_addons(name: str, opts: pulumi.InvokeOptions) -> Iterator[str]:
+    """Whether they are well neither getAddon tells nor Cloud Control: AWS::EKS::Addon has no status
+    (aws-cloudformation/cfn-lint at 00501ed, data/schemas/providers/us_east_1/aws-eks-addon.json)."""
+
     def addon(called: str) -> aws.eks.GetAddonResult:
         return _told(name, f"its add-on {called}", lambda: aws.eks.get_addon(called, name, opts=opts))
 

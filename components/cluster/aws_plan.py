@@ -9,7 +9,7 @@ from components.infrastructure import Refused
 VERSION: Final = "1.35"
 """Under EKS's standard support until March 2027 (EKS, Kubernetes release calendar, read 2026-04-24)."""
 
-MADE = ("version", "machine", "nodes", "gpu_family", "deployer", "callers")
+MADE = ("version", "machine", "nodes", "gpu_family", "gpu_machine", "deployer", "callers")
 """What says how a cluster is made, and nothing of an own one."""
 
 NETWORK: Mapping[str, object] = {

@@ -229,5 +229,5 @@ def _check_own(spec: FabricSpec) -> None:
     """What the stack file says of an own cluster; ``look_up`` asks AWS for the rest."""
     if spec.network.own is None:
         raise AwsFabricError("cluster.own: expected network.own too: the VPC that it is in, and its subnets")
-    made = ("version", "machine", "nodes", "callers")
-    checked_made([key for key in made if getattr(spec.cluster, key)])
+    made = [key for key in ("version", "machine", "nodes", "callers") if getattr(spec.cluster, key)]
+    checked_made([*made, *(["gpu.machine"] if spec.cluster.gpu and spec.cluster.gpu.machine else [])])

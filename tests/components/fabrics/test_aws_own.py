@@ -202,6 +202,7 @@ def test_a_cluster_that_lacks_something_is_refused_before_a_cloud_has_made_anyth
 SAID_WRONG: list[tuple[dict[str, Any], str]] = [
     ({"network": {"cidr": "10.9.0.0/16"}}, r"cluster\.own: expected network\.own too"),
     ({"cluster": {**SAID["cluster"], "callers": ["10.8.0.0/16"]}}, r"cluster\.own: leave out callers"),
+    ({"cluster": {**SAID["cluster"], "gpu": {**SAID["cluster"]["gpu"], "machine": "g6.4xlarge"}}}, r"out gpu\.machine"),
     ({"cluster": {**SAID["cluster"], "version": "1.35", "nodes": 3}}, r"cluster\.own: leave out nodes, version"),
 ]
 
