@@ -41,15 +41,28 @@ SHUT: Final = (
     *("cloudtrail:DeleteTrail", "cloudtrail:StopLogging", "config:DeleteConfigurationRecorder"),
     *("config:StopConfigurationRecorder", "ec2:DeleteFlowLogs", "ec2:DisableEbsEncryptionByDefault"),
     *("iam:DeleteRolePermissionsBoundary", "kms:DisableKey", "kms:DisableKeyRotation", "kms:ScheduleKeyDeletion"),
+    *("logs:DeleteLogGroup", "logs:DeleteRetentionPolicy", "logs:DisassociateKmsKey"),
     *(
-        "logs:DeleteLogGroup",
-        "logs:DeleteRetentionPolicy",
-        "logs:DisassociateKmsKey",
-        "organizations:LeaveOrganization",
-        "route53resolver:DisassociateFirewallRuleGroup",
+        f"network-firewall:{action}"
+        for action in (
+            *("AssociateFirewallPolicy", "DeleteFirewall", "DeleteFirewallPolicy", "DeleteRuleGroup"),
+            *("DisassociateAvailabilityZones", "DisassociateSubnets", "UpdateFirewallDeleteProtection"),
+            *("UpdateFirewallPolicyChangeProtection", "UpdateSubnetChangeProtection"),
+        )
+    ),
+    "organizations:LeaveOrganization",
+    *(
+        f"route53resolver:{action}"
+        for action in (
+            *("BatchDeleteFirewallRule", "BatchUpdateFirewallRule", "DeleteFirewallDomainList", "DeleteFirewallRule"),
+            *("DeleteFirewallRuleGroup", "DeleteResolverQueryLogConfig", "DisassociateFirewallRuleGroup"),
+            *("DisassociateResolverQueryLogConfig", "UpdateFirewallRule", "UpdateFirewallRuleGroupAssociation"),
+        )
     ),
 )
-"""What takes a guard away."""
+"""What takes a guard away, and nothing that a stack's first ``up`` calls: ``route53resolver:UpdateFirewallConfig`` and
+``network-firewall:UpdateLoggingConfiguration`` set their guards up too (terraform-provider-aws, ``firewall_config.go``
+and ``logging_configuration.go``)."""
 COPIES: Final = (
     *("ec2:ModifyImageAttribute", "ec2:ModifySnapshotAttribute", "ecr:PutReplicationConfiguration", "kms:ReplicateKey"),
     *("rds:ModifyDBClusterSnapshotAttribute", "rds:ModifyDBSnapshotAttribute", "s3:PutReplicationConfiguration"),

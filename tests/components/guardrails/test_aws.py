@@ -8,11 +8,13 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pytest
+from botocore.session import get_session
 
 from components.guardrails.aws import AwsGuardrails, AwsGuardrailsArgs
 from components.guardrails.aws_documents import (
     BOUNDARY_CHARACTERS,
     SCP_CHARACTERS,
+    SHUT,
     Fence,
     documents,
     fence,
@@ -204,6 +206,16 @@ def test_the_endpoints_own_policy_refuses_the_same_profiles(region: str, regime:
         "kms:ScheduleKeyDeletion",
         "logs:DeleteRetentionPolicy",
         "iam:DeleteRolePermissionsBoundary",
+        "route53resolver:UpdateFirewallRule",
+        "route53resolver:DeleteFirewallRule",
+        "route53resolver:DisassociateFirewallRuleGroup",
+        "route53resolver:UpdateFirewallRuleGroupAssociation",
+        "route53resolver:DisassociateResolverQueryLogConfig",
+        "route53resolver:DeleteResolverQueryLogConfig",
+        "network-firewall:DeleteFirewall",
+        "network-firewall:DisassociateSubnets",
+        "network-firewall:AssociateFirewallPolicy",
+        "network-firewall:UpdateFirewallDeleteProtection",
     ],
 )
 def test_nobody_but_a_named_administrator_takes_a_guard_away(action: str) -> None:
@@ -218,6 +230,32 @@ def test_nobody_but_a_named_administrator_takes_a_guard_away(action: str) -> Non
     assert decided(policy, by["ops"], bounds=False)
     assert not decided(policy, by["ops2"], bounds=False)
     assert not decided(service_control_policy(within("eu-central-1", "eu-gdpr")), by["ops"], bounds=False)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "route53resolver:AssociateFirewallRuleGroup",
+        "route53resolver:CreateFirewallRule",
+        "route53resolver:UpdateFirewallConfig",
+        "route53resolver:UpdateFirewallDomains",
+        "network-firewall:CreateFirewall",
+        "network-firewall:UpdateLoggingConfiguration",
+        "network-firewall:UpdateRuleGroup",
+    ],
+)
+def test_what_raises_a_stack_and_declares_a_host_is_the_deployers(action: str) -> None:
+    policy = service_control_policy(within("eu-central-1", "eu-gdpr"), ["ops"])
+
+    assert decided(policy, asked(action, "eu-central-1"), bounds=False)
+
+
+@pytest.mark.parametrize("service", ["network-firewall", "route53resolver"])
+def test_aws_knows_each_call_that_takes_a_way_outs_guard_away(service: str) -> None:
+    shut = {action.partition(":")[2] for action in SHUT if action.startswith(f"{service}:")}
+
+    assert shut
+    assert shut <= set(get_session().get_service_model(service).operation_names)
 
 
 @pytest.mark.parametrize(
