@@ -3,6 +3,7 @@
 Both give the same three things, each in order and never as a whole.
 """
 
+import hashlib
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+import msgspec
+
 from runtime.ledger.checkpoint import numbers
-from runtime.ledger.record import hash_of, mac_of
+from runtime.ledger.record import mac_of
 
 # Rows that lack their partner are findings, hence the full joins.
 _ROWS = """
@@ -32,6 +35,12 @@ CREATE TABLE subject_keys (id TEXT PRIMARY KEY, subject TEXT, nonce BLOB, wrappe
 CREATE TABLE rows (txn TEXT, seq INTEGER, record TEXT, hash BLOB, mac BLOB, nonce BLOB, ciphertext BLOB,
                    head_seq INTEGER, head_hash BLOB, checkpointed INTEGER);
 """
+# All but the keys, of which an erasure takes one away. The schema too: a view that stands in for a table is no copy.
+_CLAIMED = (
+    "SELECT type, name, sql FROM sqlite_master ORDER BY type, name",
+    "SELECT * FROM checkpoints ORDER BY n",
+    "SELECT * FROM rows ORDER BY rowid",
+)
 
 
 class Row(NamedTuple):
@@ -46,7 +55,7 @@ class Row(NamedTuple):
     ciphertext: bytes | None
     head_seq: int | None
     head_hash: bytes | None
-    checkpointed: bool | None
+    checkpointed: int | None
 
 
 class Source(Protocol):
@@ -80,31 +89,47 @@ class DatabaseSource:
 
 
 class ExportSource:
+    """Any cell may hold anything: what has not its column's type raises ``msgspec.ValidationError``."""
+
     def __init__(self, file: sqlite3.Connection) -> None:
         self._file = file
 
-    def made_at(self) -> tuple[int, bytes]:
-        """The last checkpoint that there was, as the export says, and its proof; 0 and nothing where it does not."""
-        return self._file.execute("SELECT checkpoint, mac FROM made_at").fetchone() or (0, b"")
+    def claims(self) -> list[tuple[Any, ...]]:
+        """What it says of itself, unproven: one row with the last checkpoint that there was, and the proof."""
+        if not self._file.execute("SELECT 1 FROM sqlite_master WHERE name = 'made_at'").fetchone():
+            return []
+        return self._file.execute("SELECT * FROM made_at").fetchall()
+
+    def proof(self, ledger_key: bytes, number: int) -> bytes:
+        """The ledger's key on "exported at checkpoint ``number``" and on all that an erasure does not touch, in order.
+
+        No record is such a text. ``ascii`` keeps the types apart and takes text that is no UTF-8.
+        """
+        claimed = hashlib.sha256(b"exported at checkpoint %d" % number)
+        for query in _CLAIMED:
+            for row in self._file.execute(query):
+                claimed.update(ascii(row).encode())
+        return mac_of(ledger_key, claimed.digest())
 
     async def checkpoints(self) -> AsyncIterator[tuple[int, str]]:
         for row in self._file.execute("SELECT n, jws FROM checkpoints ORDER BY n"):
-            yield row
+            yield msgspec.convert(row, tuple[int, str])
 
     async def rows(self) -> AsyncIterator[Row]:
         for row in self._file.execute("SELECT * FROM rows ORDER BY rowid"):
-            yield Row(*row)
+            yield msgspec.convert(row, Row)
 
     async def key(self, key_id: UUID) -> Mapping[str, Any] | None:
-        row = self._file.execute(f"{_KEYS} WHERE id = ?", [str(key_id)]).fetchone()
-        return {"id": key_id, "subject": row[1], "nonce": row[2], "wrapped": row[3]} if row else None
+        row = self._file.execute("SELECT subject, nonce, wrapped FROM subject_keys WHERE id = ?", [str(key_id)])
+        found = msgspec.convert(row.fetchone(), tuple[str, bytes, bytes] | None)
+        return {"id": key_id, **dict(zip(("subject", "nonce", "wrapped"), found, strict=True))} if found else None
 
 
 async def export(conn: Any, path: Path, ledger_key: bytes, checkpoints: Path) -> None:
     """Writes the whole ledger, still encrypted, to a new SQLite file; raises ``FileExistsError``.
 
-    It says which checkpoint it was made at: the last of the folder before, so that a table cut by then does not pass,
-    or of the table.
+    It claims, under the ledger's key, to be what was there at a checkpoint: the last of the folder before, so that a
+    table cut by then does not pass, or of the table.
     """
     number = max(numbers(checkpoints), default=0)
     with closing(_new_file(path)) as file, file:
@@ -117,17 +142,14 @@ async def export(conn: Any, path: Path, ledger_key: bytes, checkpoints: Path) ->
                 file.execute("INSERT INTO subject_keys VALUES (?, ?, ?, ?)", [str(key["id"]), *list(key.values())[1:]])
             async for row in source.rows():
                 file.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-        file.execute("INSERT INTO made_at VALUES (?, ?)", [number, mac_of_export(ledger_key, number)])
-
-
-def mac_of_export(ledger_key: bytes, number: int) -> bytes:
-    """The ledger's key on "the export was made at checkpoint ``number``"; no record is such a text."""
-    return mac_of(ledger_key, hash_of(b"exported at checkpoint %d" % number))
+        file.execute("INSERT INTO made_at VALUES (?, ?)", [number, ExportSource(file).proof(ledger_key, number)])
 
 
 def open_export(path: Path) -> sqlite3.Connection:
     """For reading only; raises ``sqlite3.OperationalError`` where there is none."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    file = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    file.text_factory = lambda text: text.decode(errors="surrogateescape")
+    return file
 
 
 def _new_file(path: Path) -> sqlite3.Connection:

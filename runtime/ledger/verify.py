@@ -9,7 +9,8 @@ leaves no trace here: that is what the period of checkpoints is for.
 
 The folder grows meanwhile. A checkpoint is in the table before it is in the folder: the folder is listed before the
 database is looked at, and a newer checkpoint has a while to get there. An export says, under the ledger's key, which
-checkpoint the folder was at when it was made: what came later is not held against it, and ``Report.newer`` counts it.
+checkpoint the folder was at when it was made, and that this is what there was: what came later is not held against
+it, and ``Report.newer`` counts it.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from joserfc.jwk import ECKey
 from runtime.ledger.checkpoint import CheckpointError, digest_of, numbers, read
 from runtime.ledger.content import ContentError, SubjectKey, SubjectKeys
 from runtime.ledger.record import GENESIS, Record, hash_of, mac_of, parse
-from runtime.ledger.source import DatabaseSource, ExportSource, Row, Source, mac_of_export, open_export
+from runtime.ledger.source import DatabaseSource, ExportSource, Row, Source, open_export
 
 FINDINGS = 1000
 """Findings that a report lists; it counts all of them."""
@@ -45,7 +46,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """``txn`` is None for a checkpoint, whose number is ``seq`` then."""
+    """``txn`` is None for a checkpoint, whose number is ``seq`` then, and both are for the export itself."""
 
     verdict: Verdict
     txn: str | None
@@ -53,7 +54,8 @@ class Finding:
     what: str
 
     def __str__(self) -> str:
-        place = f"checkpoint {self.seq}" if self.txn is None else f"task {self.txn}"
+        checkpoint = "export" if self.seq is None else f"checkpoint {self.seq}"
+        place = checkpoint if self.txn is None else f"task {self.txn}"
         record = f" record {self.seq}" if self.txn is not None and self.seq is not None else ""
         return f"{self.verdict}: {place}{record}: {self.what}"
 
@@ -113,14 +115,20 @@ async def verify_export(path: Path, trust: Trust) -> Report:
     """The ledger in a file of ``source.export``; needs no database."""
     with closing(open_export(path)) as file:
         source, report, there = ExportSource(file), Report(), numbers(trust.checkpoints)
-        number, mac = source.made_at()
-        if hmac.compare_digest(mac_of_export(trust.ledger_key, number), mac):
-            known = [n for n in there if n <= number]
-            report.newer = len(there) - len(known)
-        else:
-            report.changed(None, number, "is not what the ledger's key says that the export was made at")
-            known = there
-        return await _verify(source, trust, known, report)
+        known = there
+        match source.claims():
+            case []:
+                report.changed(None, None, "makes no claim of what it is a copy of, as older ones do: make it anew")
+            case [(int(number), bytes(mac))] if hmac.compare_digest(source.proof(trust.ledger_key, number), mac):
+                known = [n for n in there if n <= number]
+                report.newer = len(there) - len(known)
+            case _:
+                report.changed(None, None, "is not what the ledger's key says that it is a copy of")
+        try:
+            return await _verify(source, trust, known, report)
+        except (msgspec.ValidationError, UnicodeError) as error:
+            report.missing(None, None, f"has a row that is none, and is read no further: {error}")
+            return report
 
 
 async def _verify(source: Source, trust: Trust, there: Sequence[int], report: Report) -> Report:

@@ -11,14 +11,14 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey
 
 from runtime.ledger.checkpoint import Checkpoint, Checkpointer, sign
 from runtime.ledger.content import SubjectKeys
 from runtime.ledger.record import GENESIS, hash_of, mac_of, now, parse
-from runtime.ledger.source import export
+from runtime.ledger.source import Row, export
 from runtime.ledger.verify import FINDINGS, Report, Trust, Verdict, verify, verify_export
 from runtime.ledger.writer import Ledger
 from tests.fixtures.postgres import Database
@@ -323,6 +323,72 @@ async def test_an_export_older_than_the_folder_is_whole_as_of_its_checkpoint(
     assert await verify_export(exported, trust) == Report(tasks=3, records=12, contents=6, checkpoints=2, newer=1)
 
 
+async def test_an_export_of_which_a_person_is_erased_is_whole(exported: Path, trust: Trust) -> None:
+    with closing(sqlite3.connect(exported)) as file:
+        file.execute("DELETE FROM subject_keys WHERE subject = 'a@example.com'")
+        file.commit()
+        file.execute("VACUUM")
+    assert await verify_export(exported, trust) == Report(tasks=3, records=12, contents=6, erased=2, checkpoints=2)
+
+
+OTHER = "integrity: export: is not what the ledger's key says that it is a copy of"
+NO_CLAIM = "integrity: export: makes no claim of what it is a copy of, as older ones do: make it anew"
+
+
+async def test_an_older_exports_claim_does_not_let_a_newer_one_be_cut_to_it(
+    exported: Path, recorded: Ledger, pool: asyncpg.Pool, checkpointer: Checkpointer, trust: Trust
+) -> None:
+    """What is left fits together; only with its own claim is the folder allowed to be newer."""
+    await recorded.append(step("a", 5), step("new", 1))
+    await checkpointer.write()
+    newer = exported.with_name("newer.db")
+    async with pool.acquire() as conn:
+        await export(conn, newer, LEDGER_KEY, trust.checkpoints)
+    assert await verify_export(newer, trust) == Report(tasks=4, records=14, contents=6, checkpoints=3)
+
+    def cut(file: sqlite3.Connection) -> None:
+        file.execute("ATTACH ? AS older", [str(exported)])
+        file.executescript("""
+        DELETE FROM made_at;
+        INSERT INTO made_at SELECT * FROM older.made_at;
+        DELETE FROM checkpoints WHERE n = 3;
+        DELETE FROM rows WHERE txn = 'new';
+        UPDATE rows SET checkpointed = 0 WHERE txn = 'a';
+        """)
+
+    assert [str(found) for found in (await tampered(newer, trust, cut)).findings] == [
+        OTHER,
+        "completeness: checkpoint 3: is in the folder, but the table ends before it",
+    ]
+
+
+FALSE_CLAIMS = {
+    "no proof": ("UPDATE made_at SET mac = NULL", OTHER),
+    "a proof of text": ("UPDATE made_at SET mac = 'proof'", OTHER),
+    "no checkpoint": ("UPDATE made_at SET checkpoint = NULL", OTHER),
+    "a checkpoint of text": ("UPDATE made_at SET checkpoint = 'two'", OTHER),
+    "a checkpoint of bytes": ("UPDATE made_at SET checkpoint = x'ff'", OTHER),
+    "a newer checkpoint": ("UPDATE made_at SET checkpoint = 3", OTHER),
+    "two claims": ("INSERT INTO made_at SELECT * FROM made_at", OTHER),
+    "one claim more to it": ("ALTER TABLE made_at ADD COLUMN more", OTHER),
+    "none": ("DELETE FROM made_at", NO_CLAIM),
+    "no table, as in exports of before": ("DROP TABLE made_at", NO_CLAIM),
+    "rows that a view makes": (
+        "ALTER TABLE rows RENAME TO kept; CREATE VIEW rows AS SELECT rowid, * FROM kept WHERE random()",
+        OTHER,
+    ),
+    "rows in another order": ("UPDATE rows SET rowid = 100 WHERE rowid = 1", OTHER),
+}
+
+
+@pytest.mark.parametrize(("statements", "finding"), FALSE_CLAIMS.values(), ids=FALSE_CLAIMS)
+async def test_a_claim_that_does_not_fit_is_a_finding(
+    statements: str, finding: str, exported: Path, trust: Trust
+) -> None:
+    report = await tampered(exported, trust, lambda file: file.executescript(statements))
+    assert str(report.findings[0]) == finding
+
+
 LAST = "DELETE FROM checkpoints WHERE n = 2"
 CLAIMS = {
     "the claim stands": [],
@@ -335,7 +401,7 @@ CLAIMS = {
 async def test_an_export_cut_to_an_older_checkpoint_is_told_from_an_older_export(
     claim: list[str], exported: Path, trust: Trust
 ) -> None:
-    """The cutter has no key: records, heads and marks fit what the first checkpoint signed, the claim does not."""
+    """The cutter has no key: records, heads and marks fit what the first checkpoint signed, no claim does."""
     cut = [
         LAST,
         "DELETE FROM rows WHERE seq > 2",
@@ -349,7 +415,7 @@ async def test_an_export_cut_to_an_older_checkpoint_is_told_from_an_older_export
 
     report = await tampered(exported, trust, tamper)
     assert "completeness: checkpoint 2: is in the folder, but the table ends before it" in map(str, report.findings)
-    assert report.integrity is (not claim)
+    assert not report.integrity
 
 
 async def test_an_export_of_a_database_cut_before_it_fails(
@@ -414,11 +480,15 @@ class _Meddled:
         return self._cursor(query) if "ledger_checkpoints" in query else self._conn.cursor(query, **options)
 
 
+def beside_the_claim(report: Report) -> set[Verdict]:
+    """Which verdicts would fail had the claim been proven."""
+    return {finding.verdict for finding in report.findings if str(finding) != OTHER}
+
+
 CELLS = [("rows", column) for column in ("record", "hash", "mac", "nonce", "ciphertext")] + [
     ("subject_keys", "nonce"),
     ("subject_keys", "wrapped"),
     ("checkpoints", "jws"),
-    ("made_at", "mac"),
 ]
 
 
@@ -437,8 +507,7 @@ async def test_one_changed_byte_anywhere_shows(
         new = bytes(changed).decode() if isinstance(value, str) else bytes(changed)
         file.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", [new, rowid])  # noqa: S608
 
-    report = await tampered(exported, trust, change_byte)
-    assert not report.integrity
+    assert CHANGED in beside_the_claim(await tampered(exported, trust, change_byte))
 
 
 @on_one_export
@@ -461,8 +530,51 @@ async def test_any_two_records_swapped_show(pair: set[int], exported: Path, trus
         for (rowid, *_), (_, *cells) in ((one, other), (other, one)):
             file.execute("UPDATE rows SET record = ?, hash = ?, mac = ? WHERE rowid = ?", [*cells, rowid])
 
-    report = await tampered(exported, trust, swap)
-    assert not report.integrity
+    assert CHANGED in beside_the_claim(await tampered(exported, trust, swap))
+
+
+# Not a key's id: under another one it is erased.
+COLUMNS = [
+    *(("rows", column) for column in (*Row._fields, "rowid")),
+    *(("checkpoints", column) for column in ("n", "jws")),
+    *(("subject_keys", column) for column in ("subject", "nonce", "wrapped")),
+    *(("made_at", column) for column in ("checkpoint", "mac")),
+]
+VALUES = st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.binary() | st.text()
+
+
+@on_one_export
+@given(
+    cell=st.sampled_from(COLUMNS), row=st.integers(0, 999), value=VALUES, form=st.sampled_from(["?", "CAST(? AS TEXT)"])
+)
+async def test_any_other_value_in_any_cell_shows(
+    cell: tuple[str, str], row: int, value: object, form: str, exported: Path, trust: Trust
+) -> None:
+    table, column = cell
+
+    def change(file: sqlite3.Connection) -> None:
+        rowids = file.execute(f"SELECT rowid FROM {table} ORDER BY rowid").fetchall()  # noqa: S608
+        seen = f"SELECT typeof({column}), CAST({column} AS BLOB) FROM {table} ORDER BY rowid"  # noqa: S608
+        if column == "rowid":
+            seen = "SELECT txn, seq FROM rows ORDER BY rowid"
+        before = file.execute(seen).fetchall()
+        try:
+            file.execute(f"UPDATE {table} SET {column} = {form} WHERE rowid = ?", [value, *rowids[row % len(rowids)]])  # noqa: S608
+        except sqlite3.IntegrityError:
+            reject()
+        assume(file.execute(seen).fetchall() != before)
+
+    assert not (await tampered(exported, trust, change)).integrity
+
+
+@on_one_export
+@given(table=st.sampled_from(["rows", "checkpoints", "made_at"]), row=st.integers(0, 999))
+async def test_any_removed_row_is_a_change_of_the_export(table: str, row: int, exported: Path, trust: Trust) -> None:
+    def remove_row(file: sqlite3.Connection) -> None:
+        rowids = file.execute(f"SELECT rowid FROM {table}").fetchall()  # noqa: S608
+        file.execute(f"DELETE FROM {table} WHERE rowid = ?", rowids[row % len(rowids)])  # noqa: S608
+
+    assert not (await tampered(exported, trust, remove_row)).integrity
 
 
 async def test_a_report_lists_the_first_findings_and_counts_all(
