@@ -278,7 +278,7 @@ class _Chain:
             self._report.changed(self.txn, seq, "the MAC is not one of the ledger's key")
         try:
             return parse(text)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             self._report.changed(self.txn, seq, f"is no record: {error}")
             return None
 

@@ -76,6 +76,10 @@ TAMPERED = {
         "UPDATE ledger SET record = 'x' WHERE txn = 'a' AND seq = 2",
         "integrity: task a record 2: is no record: JSON is malformed: invalid character (byte 0)",
     ),
+    "record nested too deep to be read": (
+        "UPDATE ledger SET record = '{\"body\":' || repeat('{\"a\":', 20000) WHERE txn = 'a' AND seq = 2",
+        "integrity: task a record 2: is no record: maximum recursion depth exceeded while deserializing an object",
+    ),
     "mac of another record": (
         "UPDATE ledger SET mac = (SELECT mac FROM ledger WHERE txn = 'b' AND seq = 2) WHERE txn = 'a' AND seq = 2",
         "integrity: task a record 2: the MAC is not one of the ledger's key",
