@@ -1,34 +1,19 @@
 """The fabric on AWS: each part is a capability, in the order in which they need each other.
 
+``aws_foundation`` makes what there is without a cluster too, ``aws_hosting`` the cluster, ``aws_runtime`` what it runs.
+
 guardrails ─┬→ keys ─┬→ network ─┬→ databases ─┬→ backup
-            │        │           └→ cluster ───┼→ what runs there (``aws_runtime``) → Manifest
+            │        │           └→ cluster ───┼→ what runs there → Manifest
             │        ├→ observability ─────────┤
             │        └→ managed models ────────┘
             └→ identity, budget
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import pulumi
-from pulumi import Output
 
-from components.backup.aws import AwsBackup
-from components.budget.aws import AwsBudget
-from components.cluster.aws_own import OwnCluster, look_up
+from components.fabrics.aws_foundation import AwsFoundation
 from components.fabrics.aws_plan import planned
-from components.fabrics.contract import Fabric, chosen
-from components.guardrails.aws import AwsGuardrails
-from components.identity.aws import AwsIdentity
-from components.infrastructure import Gateway
-from components.keys.aws import AwsKeys
-from components.models.aws import AwsModels
-from components.naming import stack_home
-from components.network.aws import AwsNetwork
-from components.network.aws_plan import INTERFACES
-from components.observability.aws import AwsObservability
-from components.postgres.aws import AwsPostgres
-from components.providers import aws_provider
+from components.fabrics.contract import Fabric
 from components.publish import Ground
 from components.spec import Extent
 
@@ -44,218 +29,14 @@ class AwsFabric(Fabric):
     def __init__(self, name: str, ground: Ground, opts: pulumi.ResourceOptions | None = None) -> None:
         found = planned(ground)
         super().__init__(name, ground, opts)
-        self._name, self._found, self._spec = name, found, ground.spec
-        self._aws = self._create_provider()
-        self._child = pulumi.ResourceOptions(parent=self, providers=[self._aws])
-        self.own_cluster = self._look_up_cluster()
-        self.guardrails = self._create_guardrails(ground)
-        self.keys = self._create_keys()
-        self.network = self._create_network()
-        self.observability = self._create_observability()
-        self.postgres = self._create_postgres()
-        self.models = self._create_models()
-        self._create_budget()
+        foundation = AwsFoundation(name, ground, found, self)
         gateway = ground.spec.gateway if ground.spec.extent is Extent.FABRIC else None
-        self.outputs = self._create_runtime(ground, gateway) if gateway else self._create_identity()
+        if gateway:
+            # Only here: a foundation needs no SDK of Kubernetes.
+            from components.fabrics.aws_runtime import AwsRuntime  # noqa: PLC0415
+
+            self.outputs = AwsRuntime(name, ground, gateway, found, foundation).outputs
+        else:
+            identity, backup = foundation.create_identity(), foundation.create_backup()
+            self.outputs = {"issuer": identity.issuer, "backups": backup.store, **foundation.told()}
         self.register_outputs({**self.outputs})
-
-    def _create_provider(self) -> pulumi.ProviderResource:
-        found = self._found
-        return aws_provider(
-            f"{self._name}-aws",
-            found.region,
-            found.account,
-            {found.account},
-            found.tags,
-            pulumi.ResourceOptions(parent=self),
-        )
-
-    def _look_up_cluster(self) -> OwnCluster | None:
-        """Before anything is made that would stand on it."""
-        own, network = self._spec.cluster.own, self._spec.network.own
-        if own is None or network is None or self._spec.extent is Extent.FOUNDATION:
-            return None
-        return look_up(own, network.id, self._found.region, pulumi.InvokeOptions(provider=self._aws))
-
-    def _create_guardrails(self, ground: Ground) -> AwsGuardrails:
-        found = self._found
-        return AwsGuardrails(
-            f"{self._name}-guardrails",
-            {
-                "stack": found.stack,
-                "region": found.region,
-                "account": found.account,
-                "boundary": ground.boundary,
-                "catalogue": ground.catalogue,
-                "on": found.on,
-            },
-            self._child,
-        )
-
-    def _create_keys(self) -> AwsKeys:
-        return AwsKeys(
-            f"{self._name}-keys",
-            {
-                "stack": self._found.stack,
-                "region": self._found.region,
-                "account": self._found.account,
-                "home": str(stack_home(self._found.stack)),
-                **chosen(encryption=self._spec.keys.encryption),
-            },
-            self._child,
-        )
-
-    def _create_network(self) -> AwsNetwork:
-        found, own, gateway = self._found, self._spec.network.own, self._spec.gateway
-        made = {"cidr": self._spec.network.cidr, "inside": [gateway.host] if gateway else []}
-        ground = made if own is None else _own(own.id, own.model_dump())
-        services = [each for each in INTERFACES if each != "bedrock-runtime" or found.models]
-        return AwsNetwork(
-            f"{self._name}-network",
-            {
-                "stack": found.stack,
-                "region": found.region,
-                "zones": found.zones,
-                "exits": found.exits,
-                "key": self.keys.encryption,
-                "log_days": self._spec.logs.days,
-                "services": services,
-                "boundary": self.guardrails.boundary,
-                **ground,
-            },
-            self._child,
-        )
-
-    def _create_observability(self) -> AwsObservability:
-        stack = self._found.stack
-        return AwsObservability(
-            f"{self._name}-observability",
-            {
-                "stack": stack,
-                "region": self._found.region,
-                "key": self.keys.encryption,
-                "log_days": self._spec.logs.days,
-                "databases": {role: f"{stack}-{role}" for role in ("primary", "replica")},
-                "traces_key": True,
-            },
-            self._child,
-        )
-
-    def _create_postgres(self) -> AwsPostgres:
-        asked, network = self._spec.postgres, self.network
-        return AwsPostgres(
-            f"{self._name}-postgres",
-            {
-                "stack": self._found.stack,
-                "vpc": network.id,
-                "primary": network.primary,
-                "replica": network.replica,
-                "runtime_group": network.runtime_group,
-                "tools_group": network.tools_group,
-                "key": self.keys.encryption,
-                "size": self._spec.size,
-                "statement_timeout_ms": asked.replica.statement_timeout_ms,
-                "backup_days": asked.backup_days,
-                "log_days": self._spec.logs.days,
-                "boundary": self.guardrails.boundary,
-                **chosen(
-                    version=asked.version,
-                    primary_class=asked.machine,
-                    replica_class=asked.replica_machine,
-                    storage_gib=asked.storage_gib,
-                ),
-            },
-            self._child,
-        )
-
-    def _create_models(self) -> AwsModels:
-        guardrail = self._spec.guardrail
-        return AwsModels(
-            f"{self._name}-models",
-            {
-                "stack": self._found.stack,
-                "region": self._found.region,
-                "models": self._found.models,
-                "key": self.keys.encryption,
-                "logged": False,
-                "log_days": self._spec.logs.days,
-                "guardrail": guardrail is not None,
-                **chosen(profile=guardrail.profile if guardrail else None),
-            },
-            self._child,
-        )
-
-    def _create_budget(self) -> None:
-        if (budget := self._spec.budget) is not None:
-            AwsBudget(
-                f"{self._name}-budget",
-                {
-                    "stack": self._found.stack,
-                    "partition": self._found.partition,
-                    "tag": ("loomstead:stack", self._found.stack),
-                    "monthly": budget.monthly,
-                    "notify": budget.notify,
-                },
-                self._child,
-            )
-
-    def create_backup(self, *more: Output[str]) -> AwsBackup:
-        """Of the primary and ``more``, by their ARNs."""
-        region = self._spec.backup.region
-        return AwsBackup(
-            f"{self._name}-backup",
-            {
-                "stack": self._found.stack,
-                "region": self._found.region,
-                "kept": [self.postgres.primary_arn, *more],
-                "days": self._spec.postgres.backup_days,
-                "key": self.keys.encryption,
-                "topic": self.observability.topic,
-                "boundary": self.guardrails.boundary,
-                **chosen(copy=region if region != self._found.region else None),
-            },
-            self._child,
-        )
-
-    def create_identity(self, **pods: Any) -> AwsIdentity:
-        """``pods``: what ``AwsIdentityArgs`` has for a fabric on a cluster; nothing for a foundation."""
-        found = self._found
-        return AwsIdentity(
-            f"{self._name}-identity",
-            {
-                "stack": found.stack,
-                "region": found.region,
-                "account": found.account,
-                "partition": found.partition,
-                "boundary": self.guardrails.boundary,
-                "public": self.keys.public,
-                "scope_classes": {each: [] for each in self._spec.scope_classes},
-                **pods,
-            },
-            self._child,
-        )
-
-    def _create_identity(self) -> Mapping[str, Output[str]]:
-        identity, backup = self.create_identity(), self.create_backup()
-        return {"issuer": identity.issuer, "backups": backup.store, **self.told()}
-
-    def _create_runtime(self, ground: Ground, gateway: Gateway) -> Mapping[str, Output[str]]:
-        # Only here: a foundation needs no SDK of Kubernetes.
-        from components.fabrics.aws_runtime import AwsRuntime  # noqa: PLC0415
-
-        return AwsRuntime(self._name, ground, gateway, self._found, self, self._aws).outputs
-
-    def told(self) -> dict[str, Output[str]]:
-        """What a foundation gives its users."""
-        return {
-            "network": self.network.id,
-            "primary": self.postgres.primary_host,
-            "replica": self.postgres.replica_host,
-            "key": self.keys.encryption,
-            "logs": self.observability.logs,
-            "service_control_policy": self.guardrails.service_control_policy,
-        }
-
-
-def _own(vpc: str, roles: Mapping[str, Any]) -> dict[str, Any]:
-    return {"vpc": vpc, **{role: [*roles[role]] for role in ("workloads", "primary", "replica", "endpoints")}}
