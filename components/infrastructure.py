@@ -140,6 +140,11 @@ class Gateway(Section):
     replicas: int | None = Field(None, ge=2, le=100)
     callers: tuple[Cidr, ...] = ()
 
+    @property
+    def registry(self) -> str:
+        """Host and folder of ``image``."""
+        return self.image.partition("@")[0].rpartition("/")[0]
+
 
 class Engine(StrEnum):
     TEMPORAL = "temporal"

@@ -25,12 +25,15 @@ from components.spec import Extent
 
 
 class AwsFoundation:
-    """Its parts are children of ``fabric``, which is no part of it. ``aws``: the provider of all that is AWS's."""
+    """Its parts are children of ``fabric``, which is no part of it.
+
+    ``aws``: the provider of all that is AWS's. ``child``: the options of what needs no other.
+    """
 
     def __init__(self, name: str, ground: Ground, found: Planned, fabric: pulumi.Resource) -> None:
         self._name, self._found, self._spec, self.fabric = name, found, ground.spec, fabric
         self.aws = self._create_provider()
-        self._child = pulumi.ResourceOptions(parent=fabric, providers=[self.aws])
+        self.child = pulumi.ResourceOptions(parent=fabric, providers=[self.aws])
         self.own_cluster = self._look_up_cluster()
         self.guardrails = self._create_guardrails(ground)
         self.keys = self._create_keys()
@@ -70,7 +73,7 @@ class AwsFoundation:
                 "catalogue": ground.catalogue,
                 "on": found.on,
             },
-            self._child,
+            self.child,
         )
 
     def _create_keys(self) -> AwsKeys:
@@ -83,7 +86,7 @@ class AwsFoundation:
                 "home": str(stack_home(self._found.stack)),
                 **chosen(encryption=self._spec.keys.encryption),
             },
-            self._child,
+            self.child,
         )
 
     def _create_network(self) -> AwsNetwork:
@@ -104,7 +107,7 @@ class AwsFoundation:
                 "boundary": self.guardrails.boundary,
                 **ground,
             },
-            self._child,
+            self.child,
         )
 
     def _create_observability(self) -> AwsObservability:
@@ -119,7 +122,7 @@ class AwsFoundation:
                 "databases": {role: f"{stack}-{role}" for role in ("primary", "replica")},
                 "traces_key": True,
             },
-            self._child,
+            self.child,
         )
 
     def _create_postgres(self) -> AwsPostgres:
@@ -146,7 +149,7 @@ class AwsFoundation:
                     storage_gib=asked.storage_gib,
                 ),
             },
-            self._child,
+            self.child,
         )
 
     def _create_models(self) -> AwsModels:
@@ -163,7 +166,7 @@ class AwsFoundation:
                 "guardrail": guardrail is not None,
                 **chosen(profile=guardrail.profile if guardrail else None),
             },
-            self._child,
+            self.child,
         )
 
     def _create_budget(self) -> None:
@@ -177,7 +180,7 @@ class AwsFoundation:
                     "monthly": budget.monthly,
                     "notify": budget.notify,
                 },
-                self._child,
+                self.child,
             )
 
     def create_backup(self, *more: Output[str]) -> AwsBackup:
@@ -195,7 +198,7 @@ class AwsFoundation:
                 "boundary": self.guardrails.boundary,
                 **chosen(copy=region if region != self._found.region else None),
             },
-            self._child,
+            self.child,
         )
 
     def create_identity(self, **pods: Any) -> AwsIdentity:
@@ -213,7 +216,7 @@ class AwsFoundation:
                 "scope_classes": {each: [] for each in self._spec.scope_classes},
                 **pods,
             },
-            self._child,
+            self.child,
         )
 
     def told(self) -> dict[str, Output[str]]:

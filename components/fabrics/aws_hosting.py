@@ -6,13 +6,13 @@ import pulumi
 from pulumi_kubernetes import Provider
 
 from components.cluster.aws import AwsCluster
+from components.cluster.aws_groups import EVERYWHERE, HTTPS
 from components.cluster.aws_inside import INTERFACE, AwsInside
 from components.fabrics.aws_foundation import AwsFoundation
 from components.fabrics.aws_plan import Planned
 from components.fabrics.contract import chosen
 from components.gateway.aws import REGISTERED
 from components.guardrails.kubernetes import KubernetesGuardrails
-from components.infrastructure import Engine
 from components.infrastructure import Gateway as AskedGateway
 from components.kubernetes.parts import POSTGRES, VALKEY, Part
 from components.model_host.kubernetes import KEDA
@@ -20,8 +20,6 @@ from components.network.exits import Exit
 from components.network.kubernetes import KubernetesNetwork
 from components.triggers.aws import KAFKA
 
-HTTPS = 443
-ANYWHERE = "0.0.0.0/0"
 POD_IDENTITY = "169.254.170.23/32"
 """Where a node's agent gives pods the credentials of their role (EKS, Pod Identity agent)."""
 PARTS = (Part.RUNTIME, Part.TOOLS, Part.OBSERVABILITY)
@@ -33,7 +31,6 @@ class AwsHosting:
 
     def __init__(self, name: str, asked: AskedGateway, found: Planned, foundation: AwsFoundation) -> None:
         self._name, self._spec, self._found, self._foundation = name, found.spec, found, foundation
-        self._aws = pulumi.ResourceOptions(parent=foundation.fabric, providers=[foundation.aws])
         self.cluster = self._create_cluster()
         providers = [foundation.aws, self._create_provider()]
         self.child = pulumi.ResourceOptions(parent=foundation.fabric, providers=providers)
@@ -60,10 +57,10 @@ class AwsHosting:
                 "size": spec.size,
                 "telemetry_ports": found.telemetry_ports,
                 "hosted": spec.hosted is not None,
-                **chosen(primary_group=self._foundation.postgres.primary_group if self.temporal else None),
+                **chosen(primary_group=self._foundation.postgres.primary_group if self._found.temporal else None),
                 **cluster,
             },
-            self._aws,
+            self._foundation.child,
         )
 
     def _made(self) -> dict[str, Any]:
@@ -83,28 +80,24 @@ class AwsHosting:
         )
         return {"callers": cluster.callers, **grown, **accelerated}
 
-    @property
-    def temporal(self) -> bool:
-        return self._found.engine is Engine.TEMPORAL
-
     def _create_spaces(self) -> KubernetesNetwork:
         """Namespaces and what their pods reach of each other. Beyond the cluster, security groups decide by group and
         the firewall by host name, as a NetworkPolicy cannot. It knows the gateway's load balancer by its subnets, where
         no pod is; who of them is the balancer, the runtime's group decides."""
         roles = Exit(POD_IDENTITY, 80)
-        database = Exit(ANYWHERE, POSTGRES)
+        database = Exit(EVERYWHERE, POSTGRES)
         named = sorted({way.port for way in self._found.exits} | {HTTPS, VALKEY, KAFKA})
         walled = {
-            Part.RUNTIME: [roles, database, *(Exit(ANYWHERE, port) for port in named)],
+            Part.RUNTIME: [roles, database, *(Exit(EVERYWHERE, port) for port in named)],
             Part.TOOLS: [roles, database],
             Part.ORCHESTRATOR: [database],
-            Part.MODELS: [roles, Exit(ANYWHERE, HTTPS)],
+            Part.MODELS: [roles, Exit(EVERYWHERE, HTTPS)],
             Part.OBSERVABILITY: [
                 roles,
-                *(Exit(ANYWHERE, port) for port in sorted({*self._found.telemetry_ports, HTTPS})),
+                *(Exit(EVERYWHERE, port) for port in sorted({*self._found.telemetry_ports, HTTPS})),
             ],
         }
-        parts = [*PARTS, *([Part.ORCHESTRATOR] if self.temporal else [])]
+        parts = [*PARTS, *([Part.ORCHESTRATOR] if self._found.temporal else [])]
         return KubernetesNetwork(
             f"{self._name}-spaces",
             {

@@ -77,8 +77,7 @@ class Planned:
     @property
     def registry(self) -> str:
         """Host and folder of the runtime's image, and of every other."""
-        image = self.spec.gateway.image if self.spec.gateway else ""
-        return image.partition("@")[0].rpartition("/")[0]
+        return self.spec.gateway.registry if self.spec.gateway else ""
 
     @property
     def callers(self) -> tuple[str, ...]:
@@ -90,6 +89,10 @@ class Planned:
     def telemetry_ports(self) -> tuple[int, ...]:
         """At which the collector hands on what it gets to hosts outside."""
         return tuple(sorted({way.port for way in telemetry_exits(self.spec)}))
+
+    @property
+    def temporal(self) -> bool:
+        return self.engine is Engine.TEMPORAL
 
     @property
     def engine(self) -> Engine:

@@ -15,11 +15,11 @@ from components.fabrics.aws_plan import POSTGRES_VERSION, Planned
 from components.fabrics.contract import chosen
 from components.gateway.aws import AwsGateway
 from components.identity.aws import AwsIdentity
-from components.identity.aws_pods import PROVISION, Arns
+from components.identity.aws_pods import Arns
 from components.identity.kubernetes import KubernetesIdentity
 from components.infrastructure import Engine
 from components.infrastructure import Gateway as AskedGateway
-from components.kubernetes.parts import Part
+from components.kubernetes.parts import PROVISION, Part
 from components.model_endpoints import any_translated
 from components.model_host.aws import AwsModelHost
 from components.observability.aws import PIPELINES
@@ -301,7 +301,7 @@ class AwsRuntime:
                 "orchestrator_namespace": self._spaces[Part.ORCHESTRATOR],
                 "orchestrator_secret": ORCHESTRATOR_SECRET,
             }
-            if self._hosting.temporal
+            if found.temporal
             else {}
         )
         return AwsGateway(

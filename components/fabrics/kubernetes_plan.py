@@ -79,7 +79,7 @@ class Planned:
 
     @property
     def registry(self) -> str:
-        return _registry(self.gateway.image)
+        return self.gateway.registry
 
 
 def planned(ground: Ground) -> Planned:
@@ -124,7 +124,7 @@ def _wanting(spec: FabricSpec) -> Iterator[str]:
 def _wanting_of_databases(spec: FabricSpec) -> Iterator[str]:
     if (spec.postgres.version or _POSTGRES[0]) not in _POSTGRES:
         yield f"postgres.version: expected {' or '.join(_POSTGRES)}, got {spec.postgres.version}"
-    image, registry = spec.postgres.image, _registry(spec.gateway.image) if spec.gateway else ""
+    image, registry = spec.postgres.image, spec.gateway.registry if spec.gateway else ""
     if image and not image.startswith(f"{registry}/"):
         yield f"postgres.image: {image} is not in {registry}, the only registry here: push it there, and name it so"
     for key in ("machine", "replica_machine", "authority"):
@@ -149,17 +149,13 @@ def _checks(spec: FabricSpec) -> Iterator[Callable[[], None]]:
     yield partial(check_cluster, encrypted_at_rest=cluster.encrypted_at_rest, key=cluster.key, issuer=cluster.issuer)
     yield partial(check_destinations, spec.telemetry, spec.logs.sinks)
     if spec.gateway:
-        yield partial(check_registries, [_registry(spec.gateway.image)])
+        yield partial(check_registries, [spec.gateway.registry])
     if spec.backup.store:
         yield partial(check_store, spec.backup.store.bucket, spec.backup.store.url)
     if database.image:
         yield partial(postgres.check_image, database.image)
     if database.storage_gib:
         yield partial(postgres.check_storage, spec.size, database.storage_gib)
-
-
-def _registry(image: str) -> str:
-    return image.partition("@")[0].rpartition("/")[0]
 
 
 def _hosting(spec: FabricSpec) -> Hosting | None:

@@ -41,7 +41,7 @@ from components.gateway.kubernetes_pods import (
 )
 from components.gateway.kubernetes_route import Entry, create_route
 from components.infrastructure import Refused
-from components.kubernetes.parts import HTTP, Part
+from components.kubernetes.parts import HTTP, PROVISION, Part
 from components.kubernetes.pods import DRAIN_SECONDS, PATIENCE, Needs, Pod, Pods, image_by_digest
 
 Store = Literal["kubernetes", "aws-secrets-manager"]
@@ -177,7 +177,7 @@ class KubernetesGateway(Gateway):
 
     def _create_provision(self) -> Job:
         args = self._args
-        pods = self._workload("provision", args["provision_namespace"], args["provision_part"])
+        pods = self._workload(PROVISION, args["provision_namespace"], args["provision_part"])
         runtime = self._create_published(pods, "provision-")
         administrator, authority = args.get("administrator"), args.get("authority")
         own: dict[str, Input[str]] = {
@@ -215,7 +215,7 @@ class KubernetesGateway(Gateway):
 
     def _create_writer(self, name: str, namespace: Input[str], secret: str) -> RoleBinding:
         """The Job may read and write the one Secret, and no other: what a patch makes is held to its name too."""
-        args, pods = self._args, self._workload("provision", namespace)
+        args, pods = self._args, self._workload(PROVISION, namespace)
         rule = PolicyRuleArgs(
             api_groups=[""], resources=["secrets"], resource_names=[secret], verbs=["get", "create", "patch"]
         )

@@ -23,7 +23,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeProjectionArgs,
 )
 
-from components.kubernetes.parts import HTTP
+from components.kubernetes.parts import HTTP, PROVISION
 from components.kubernetes.pods import READABLE, Container, Needs, folder, probe
 
 PYTHON = "python"
@@ -138,7 +138,7 @@ class RuntimePods:
         also = {"LOOMSTEAD_ADMINISTRATOR": _FOLDERS["administrator"]} if administrator else {}
         ca = {"LOOMSTEAD_DATABASE_CA": f"{_FOLDERS['database-ca']}/{DATABASE_CA}"}
         return Container(
-            name="provision",
+            name=PROVISION,
             image=self.image,
             needs=needs,
             command=[PYTHON, "-m", "runtime.provision"],

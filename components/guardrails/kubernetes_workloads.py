@@ -12,12 +12,10 @@ from typing import Final
 
 from pulumi import Input, Output
 
-from components.kubernetes.parts import PART_LABEL, TEMPORAL_SERVICES, Part
+from components.kubernetes.parts import PART_LABEL, PROVISION, TEMPORAL_SERVICES, Part
 
 CONTAINERS: Final = ("containers", "initContainers", "ephemeralContainers")
 PODS: Final = ("", ("pods", "pods/ephemeralcontainers"))
-PROVISION: Final = "provision"
-"""Name of the Job that writes the fabric's secrets, and of its ServiceAccount."""
 _NONE: Final = "default"
 """The account of a pod that asks for none."""
 _SYSTEM = "system:serviceaccount:kube-system:"

@@ -20,9 +20,10 @@ from pulumi import Input, Output
 from components.aws.documents import Statement, document
 from components.aws.hosts import SUFFIXES
 from components.aws.pods import PodRoleArgs, create_pod_role
-from components.identity.aws_pods import PROVISION, PodPolicies, pods_of
+from components.identity.aws_pods import PodPolicies, pods_of
 from components.identity.contract import Identity
 from components.infrastructure import Refused
+from components.kubernetes.parts import PROVISION
 from components.naming import operator_subject
 
 DOCUMENTS: Final = (".well-known/openid-configuration", "jwks.json")

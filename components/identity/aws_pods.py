@@ -10,9 +10,10 @@ from typing import Final, Literal, NamedTuple, NotRequired, TypedDict
 from pulumi import Input, Output
 
 from components.aws.documents import Statement
+from components.kubernetes.parts import PROVISION
 
-GATEWAY, WORKER, PROVISION, TOOLS, COLLECTOR = "gateway", "worker", "provision", "tools", "collector"
-"""ServiceAccounts."""
+GATEWAY, WORKER, TOOLS, COLLECTOR = "gateway", "worker", "tools", "collector"
+"""ServiceAccounts, beside ``PROVISION``."""
 READER: Final = "agent_reader"
 """The database's role of the tools; no identity may sign in as another."""
 

@@ -17,10 +17,9 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.infrastructure import Refused
 from components.keys.contract import Keys
 from components.keys.local import SecretFiles
-from components.kubernetes.parts import STACK_LABEL
+from components.kubernetes.parts import PROVISION, STACK_LABEL
 
 SECRETS: Final = "secrets"
-PROVISION: Final = "provision"
 SIGNERS: Sequence[str] = ("manifest", "operator")
 
 

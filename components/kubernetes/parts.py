@@ -9,6 +9,8 @@ APP_LABEL: Final = "app.kubernetes.io/name"
 REGION_LABEL: Final = "topology.kubernetes.io/region"
 """What every cloud's nodes carry, and others are given (kubernetes.io, Well-Known Labels)."""
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
+PROVISION: Final = "provision"
+"""Name of the Job that writes the fabric's secrets, and of its ServiceAccount."""
 
 
 class Part(StrEnum):

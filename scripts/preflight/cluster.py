@@ -73,7 +73,7 @@ def _served(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
 
 
 def _operators(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
-    registry = spec.gateway.image.partition("@")[0].rpartition("/")[0] if spec.gateway else None
+    registry = spec.gateway.registry if spec.gateway else None
     for name, written in OPERATORS.items():
         if written.group not in apis(spec):
             continue

@@ -9,6 +9,7 @@ from components.infrastructure import Engine, Extent, Refused, Size
 from components.postgres.aws_authority import authority
 from components.spec import Custody, Platform, Redundancy
 from regions.catalogue import HOST, Catalogue
+from scripts.preflight.wanted import GCP_SERVICES
 from scripts.stack_file.model import candidates
 from scripts.stack_file.wish import Wish
 
@@ -25,9 +26,7 @@ _ACCOUNT_IS = {
     Platform.AZURE: "The only subscription that this stack is made in",
     Platform.GCP: (
         "The only project that this stack is made in. It is in an organisation whose log settings name this region "
-        "(`_Required` is else global), with these services on: aiplatform, cloudkms, cloudresourcemanager, compute, "
-        "dns, iam, iamcredentials, logging, monitoring, networkconnectivity, orgpolicy, secretmanager, "
-        "servicenetworking, sqladmin, sts"
+        "(`_Required` is else global), with these services on: " + ", ".join(GCP_SERVICES)
     ),
 }
 _MONTHLY = {Size.SMALL: 4000, Size.MEDIUM: 9000, Size.LARGE: 20_000}

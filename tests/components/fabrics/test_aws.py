@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 import yaml
 
 from components.fabric import build
-from components.identity.aws_pods import COLLECTOR, GATEWAY, PROVISION, TOOLS, WORKER
+from components.identity.aws_pods import COLLECTOR, GATEWAY, TOOLS, WORKER
+from components.kubernetes.parts import PROVISION
 from components.naming import REPOSITORY
 from components.observability.aws import SOURCES
 from components.publish import Ground
@@ -281,15 +283,15 @@ def test_who_is_declared_calls_the_load_balancer_and_its_subnets_alone_the_pods(
         for each in graph.of(INGRESS)
         if each.properties["securityGroupId"] == graph.named(GROUPS["entry"]).id
     ]
-    subnets = [each.properties["cidrBlock"] for each in graph.of("aws:ec2/subnet:Subnet") if "-endpoints-" in each.name]
+    subnets = sorted(
+        (each for each in graph.of("aws:ec2/subnet:Subnet") if "-endpoints-" in each.name), key=attrgetter("name")
+    )
     rules = graph.named("fabric-spaces-runtime-reach").properties["spec"]["ingress"]
     at_pods = [peer["ipBlock"]["cidr"] for rule in rules for peer in rule["from"] if "ipBlock" in peer]
 
     assert at_balancer == let_in
-    assert at_pods == subnets
-    assert graph.named("fabric-runtime-edge-balancer").properties["subnets"] == [
-        each.id for each in graph.of("aws:ec2/subnet:Subnet") if "-endpoints-" in each.name
-    ]
+    assert at_pods == [each.properties["cidrBlock"] for each in subnets]
+    assert graph.named("fabric-runtime-edge-balancer").properties["subnets"] == [each.id for each in subnets]
 
 
 def test_the_load_balancer_tells_when_a_pod_is_reached(graph: Graph) -> None:
