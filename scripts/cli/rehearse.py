@@ -78,6 +78,7 @@ def _show(name: str, went: Rehearsal) -> None:
     steps = [(step.name, f"{step.seconds:.1f}", counted(step.changes)) for step in went.steps]
     print_table(("step", "seconds", "what the engine did"), steps)
     lists = {
+        "keys that the change rotated": went.rotated,
         "the change replaces": went.replaced,
         "whether these inputs replace is not known offline": went.undecided,
         "orphans: in the cloud and in no state": went.orphans,

@@ -74,13 +74,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """``resources``: in state before the change. ``replaced``: URNs that the change replaced. ``undecided``: URN and
+    """``resources``: in state before the change. ``rotated``: names of the deployer's keys that the change made anew.
+    ``replaced``: URNs that the change replaced. ``undecided``: URN and
     input, where the change may replace and nobody knows it here. ``kept``: URNs that stay in the cloud on purpose;
     ``orphans``: those that do so unknown to any state. ``recorded``: kinds that the API server does not have.
     Without ``problems`` it went as it should."""
 
     steps: tuple[Step, ...]
     resources: int
+    rotated: tuple[str, ...]
     replaced: tuple[str, ...]
     undecided: tuple[str, ...]
     kept: tuple[str, ...]
@@ -152,6 +154,7 @@ class _Cycle:
         self._plan, self._cloud, self._stack = plan, cloud, stack
         self._steps: list[Step] = []
         self._problems: list[str] = []
+        self._rotated: tuple[str, ...] = ()
         self._replaced: tuple[str, ...] = ()
         self._undecided: tuple[str, ...] = ()
         self._kept: tuple[str, ...] = ()
@@ -163,6 +166,7 @@ class _Cycle:
         return Rehearsal(
             steps=tuple(self._steps),
             resources=self._count,
+            rotated=self._rotated,
             replaced=self._replaced,
             undecided=self._undecided,
             kept=self._kept,
@@ -223,12 +227,19 @@ class _Cycle:
     def _change(self) -> None:
         before = len(self._cloud.journal())
         self._stack.configure({**self._plan.config, **self._plan.change})
+        taken = self._stack.take_keys()
         outcome = self._works("change", "up")
         self._find_orphans("change")
         tokens = {resource.urn: resource.token for resource in self._stack.resources()}
         self._replaced = outcome.replaced
         self._problems += [
             f"change: {urn} holds data and is replaced" for urn in outcome.replaced if tokens.get(urn) in replacing()
+        ]
+        self._rotated = tuple(taken)
+        self._problems += [
+            f"change: the key {name} was rotated, and {urn} still has the one before"
+            for name, kid in taken.items()
+            for urn in self._stack.naming(kid)
         ]
         told = [line for line in self._cloud.journal()[before:] if line["event"] == "diff"]
         self._undecided = tuple(sorted({f"{line['urn']} {name}" for line in told for name in line["undecided"]}))

@@ -139,7 +139,6 @@ class Stack:
         self._pulumi("state", "unprotect", "--all", "--yes", "--stack", self._name)
 
     def resources(self) -> tuple[Resource, ...]:
-        found = (json.loads(self._state_file.read_text())["checkpoint"].get("latest") or {}).get("resources") or []
         return tuple(
             Resource(
                 urn=resource["urn"],
@@ -149,8 +148,20 @@ class Stack:
                 kept=resource.get("retainOnDelete", False),
                 goes_with=resource.get("deletedWith", ""),
             )
-            for resource in found
+            for resource in self._latest()
         )
+
+    def naming(self, text: str) -> tuple[str, ...]:
+        """URNs of the resources in whose state this is in clear."""
+        return tuple(resource["urn"] for resource in self._latest() if text in json.dumps(resource))
+
+    def take_keys(self) -> dict[str, str]:
+        """Take the deployer's keys away, so that the next `up` makes others. Name → ``kid`` of each that went."""
+        taken = {}
+        for file in sorted(file for file in self._keys.glob("*.jwk") if not file.match("*.public.jwk")):
+            taken[file.stem] = json.loads(file.read_text())["kid"]
+            file.unlink()
+        return taken
 
     def state(self) -> str:
         """As the backend keeps it: secrets are ciphertext."""
@@ -159,6 +170,13 @@ class Stack:
     def _pulumi(self, *arguments: str) -> str:
         argv = ["pulumi", *arguments, "--non-interactive", "--cwd", str(self._folder)]
         return run(argv, timeout=STEP_SECONDS, environment=self._environment)
+
+    def _latest(self) -> list[dict[str, Any]]:
+        return (json.loads(self._state_file.read_text())["checkpoint"].get("latest") or {}).get("resources") or []
+
+    @property
+    def _keys(self) -> Path:
+        return self._folder / "home" / self._name / "secrets"
 
     @property
     def _state_file(self) -> Path:

@@ -11,6 +11,7 @@ URN = "urn:pulumi:s::loomstead::loomstead:fabric:Fabric$loomstead:keys:Keys$aws:
 WENT = Rehearsal(
     steps=(Step("up", 12.34, {"create": 2}), Step("refresh", 1.0, {})),
     resources=2,
+    rotated=("operator",),
     replaced=(URN,),
     undecided=(f"{URN} policy",),
     kept=(URN, URN),
@@ -43,6 +44,7 @@ def test_a_stack_is_shown_with_its_steps_what_is_replaced_kept_and_wrong(capsys:
     assert "aws-x: 2 resources" in said
     assert "12.3" in said
     assert "2 create" in said
+    assert "keys that the change rotated:\n  operator\n" in said
     assert "the change replaces:\n  aws:kms/key:Key::fabric-keys-issuer\n" in said
     assert "  aws:kms/key:Key::fabric-keys-issuer policy\n" in said
     assert "orphans: in the cloud and in no state: none" in said

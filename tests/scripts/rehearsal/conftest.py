@@ -41,6 +41,13 @@ mistakes = {
     "region": {"availability_zone": "us-east-1a"},
     "enum": {"storage_type": "gp4"},
 }
+if client := config.get("client"):
+    from components.keys.local import SecretFiles
+    from components.naming import stack_home
+
+    files = SecretFiles("client", {"home": str(stack_home("dev")), "signers": ["operator"]})
+    told = pulumi.ResourceOptions(provider=options.provider, ignore_changes=["tags"] if client == "forgotten" else [])
+    aws.s3.Bucket("client", tags={"client": files.public["operator"]["kid"]}, opts=told)
 if mistake := config.get("mistake"):
     aws.rds.Instance("mistaken", instance_class="db.t4g.medium", **mistakes[mistake], opts=options)
 pulumi.export("address", primary.address)
@@ -50,7 +57,7 @@ pulumi.export("password", primary.password)
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key, a bucket, a database and its replica; its configuration says how it errs."""
+    """A key, a bucket, a database and its replica; its configuration says how it errs, and whether it has a client."""
     folder = tmp_path_factory.mktemp("small") / "a project"
     (folder / "program").mkdir(parents=True)
     (folder / "Pulumi.yaml").write_text(PROJECT)

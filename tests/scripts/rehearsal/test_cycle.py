@@ -27,7 +27,7 @@ def test_a_sound_stack_survives_a_killed_engine_and_failures_and_leaves_nothing(
     went = rehearse(Plan(small, "dev", ("aws",), PRIMARY, PRIMARY, config, change, canaries=(CANARY,)), engine)
     assert went.problems == ()
     assert went.resources == 6  # the stack and the provider among them
-    assert went.replaced == went.undecided == went.kept == ()
+    assert went.rotated == went.replaced == went.undecided == went.kept == ()
     changes = {step.name: step.changes for step in went.steps}
     assert changes["up, the engine is killed"] == {}
     begun = Counter(changes["up, a creation fails"])  # the bucket needs nobody: it was there by then, or is now
@@ -87,6 +87,17 @@ def test_what_a_stack_does_wrong_is_told(small: Path, engine: Engine) -> None:
     assert "destroy" not in problems
     assert primary in went.replaced
     assert urn("kms/key:Key", "key") in went.kept
+
+
+@pytest.mark.parametrize(("client", "left"), [("told", []), ("forgotten", [urn("s3/bucket:Bucket", "client")])])
+def test_who_still_has_a_key_that_was_rotated_is_told(
+    small: Path, engine: Engine, client: str, left: list[str]
+) -> None:
+    went = rehearse(Plan(small, "dev", ("aws",), PRIMARY, PRIMARY, {"small:client": client}), engine)
+    assert went.rotated == ("operator",)
+    assert list(went.problems) == [
+        f"change: the key operator was rotated, and {each} still has the one before" for each in left
+    ]
 
 
 def test_a_resource_that_no_program_makes_cannot_break(small: Path, engine: Engine) -> None:
