@@ -11,7 +11,7 @@ from components.spec import Candidate, Destination, FabricSpec, ModelServer, Red
 from regions.boundary import Flow
 from regions.catalogue import HOST, Catalogue, Country
 from regions.documents import Place
-from regions.endpoints import Serving, UnknownServing, guardrail, serving, servings
+from regions.endpoints import ContextTooLong, Serving, UnknownServing, guardrail, serving, servings
 from regions.hosts import base_url
 from regions.residency import DataClass, Purpose
 
@@ -132,7 +132,7 @@ def _models(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Leg]:
         model_class = spec.models[str(place[1])]
         for to in model_class.spilled(str(place[3])):
             target = _model(spec, catalogue, (*place[:-1], to), model_class.candidates[to])
-            key, subject = (*leg.key, "spillover"), f"spillover of {leg.subject}"
+            key, subject = (*place, "managed", "spillover"), f"spillover of {leg.subject}"
             yield replace(target, key=key, subject=subject, data_classes=leg.data_classes)
     if spec.guardrail and spec.guardrail.profile:
         key, profile = ("guardrail", "profile"), spec.guardrail.profile
@@ -149,10 +149,11 @@ def _model(spec: FabricSpec, catalogue: Catalogue, key: Place, candidate: Candid
     classes = candidate.data_classes or tuple(spec.residency.data_classes)
     subject = f"model {key[1]}/{key[3]}"
     if candidate.managed:
-        key = (*key, "managed")
+        key, tokens = (*key, "managed"), spec.models[str(key[1])].context_tokens
         try:
-            found = served(candidate, catalogue)
+            found = served(candidate, catalogue).with_context(tokens)
         except UnknownServing as error:
+            key = (*key[:2], "context_tokens") if isinstance(error, ContextTooLong) else key
             return Leg(key, subject, Purpose.PROCESS, candidate.managed.region, (), classes, unknown=str(error))
         where = f"{found.called} by {found.via}"
         return Leg(key, subject, Purpose.PROCESS, where, found.countries, classes, found.source)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.flows import host_of, model_countries, served
-from components.spec import Candidate, FabricSpec, Hosted, Managed, ModelServer
+from components.spec import FabricSpec, Hosted, Managed, ModelClass, ModelServer
 from regions.catalogue import Catalogue, Country, Protocol, Signal
 from regions.endpoints import Serving, servings
 from regions.manifest import ModelEndpoint
@@ -15,7 +15,7 @@ def model_endpoints(
 ) -> Iterator[ModelEndpoint]:
     """``country``: where the stack stands. ``hosted_url``: of the model server that it runs, where it runs one.
 
-    Raises ``UnknownServing`` for a managed candidate that the catalogue does not know.
+    Raises ``UnknownServing`` for a managed candidate of which the catalogue does not know where it answers.
     """
     for class_name, model_class in spec.models.items():
         for name, candidate in model_class.candidates.items():
@@ -31,8 +31,8 @@ def model_endpoints(
                 shadow_percent=candidate.shadow_percent,
                 version=candidate.version,
                 **_with_spillover(
-                    _server(candidate, spec, catalogue, country, hosted_url),
-                    [_server(model_class.candidates[to], spec, catalogue, country, hosted_url) for to in spilled],
+                    _server(model_class, name, spec, catalogue, country, hosted_url),
+                    [_server(model_class, to, spec, catalogue, country, hosted_url) for to in spilled],
                 ),
             )
 
@@ -70,11 +70,18 @@ def signal_values(catalogue: Catalogue, serving: Serving) -> tuple[str, ...]:
 
 
 def _server(
-    candidate: Candidate, spec: FabricSpec, catalogue: Catalogue, country: Country, hosted_url: str | None
+    model_class: ModelClass,
+    name: str,
+    spec: FabricSpec,
+    catalogue: Catalogue,
+    country: Country,
+    hosted_url: str | None,
 ) -> dict[str, Any]:
-    """The members of ``ModelEndpoint`` that say which server it is, and where."""
+    """The members of ``ModelEndpoint`` that say which server a candidate is, and where."""
+    candidate = model_class.candidates[name]
     if candidate.managed:
-        return _managed(catalogue, candidate.managed, served(candidate, catalogue))
+        serving = served(candidate, catalogue).with_context(model_class.context_tokens)
+        return _managed(catalogue, candidate.managed, serving)
     if candidate.endpoint:
         return _given(candidate.endpoint, catalogue)
     return {

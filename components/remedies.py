@@ -36,6 +36,8 @@ def remedy_for_unknown(key: Place) -> str:
             return "Leave the profile out, or take one that the catalogue knows in the stack's region."
         case ("models", _, "candidates", _, "endpoint"):
             return "Write it as managed: provider, model, region and sku."
+        case ("models", _, "context_tokens"):
+            return "Take no more than that, or a model and way whose promise has no such end."
     return "Take a model, way and region that the catalogue knows: `loomstead models where` lists them."
 
 

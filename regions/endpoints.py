@@ -7,6 +7,7 @@ raises: a model version under another date, a way it does not list, a region who
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from regions.catalogue import Catalogue, CatalogueModel, Country, Mode, Way
 from regions.expectations import nearest
@@ -27,9 +28,16 @@ class UnknownServing(Exception):
     """The catalogue cannot tell where a call would be answered; says what it lacks, and the nearest name it has."""
 
 
+class ContextTooLong(UnknownServing):
+    """Where a call is answered is promised for a shorter context alone; says up to which."""
+
+
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """``model`` and ``via`` as the catalogue has them; ``countries`` sorted and never empty."""
+    """``model`` and ``via`` as the catalogue has them; ``countries`` sorted and never empty.
+
+    ``context_tokens``: with up to how much context these are promised; ``None``: with any.
+    """
 
     provider: str
     model: str
@@ -38,6 +46,16 @@ class Serving:
     mode: Mode
     countries: tuple[Country, ...]
     source: str
+    context_tokens: int | None = None
+
+    def with_context(self, tokens: int) -> Self:
+        """Itself; raises ``ContextTooLong`` where its countries are not promised for so many tokens of context."""
+        if self.context_tokens is not None and tokens > self.context_tokens:
+            raise ContextTooLong(
+                f"{self.provider}: {self.model} by {self.via} is promised for {', '.join(self.countries)} with up to "
+                f"{self.context_tokens} tokens of context, and beyond it may be answered anywhere: got {tokens}"
+            )
+        return self
 
 
 def serving(catalogue: Catalogue, provider: str, model: str, called: str, via: str | None = None) -> Serving:
@@ -160,7 +178,7 @@ def _served(catalogue: Catalogue, provider: str, model: str, via: str, way: Way,
     countries = catalogue.reached(way.calls, called, catalogue.providers[provider].platform)
     if not countries:
         return None
-    return Serving(provider, model, via, called, way.mode, countries, way.source)
+    return Serving(provider, model, via, called, way.mode, countries, way.source, way.context_tokens)
 
 
 def _servings(

@@ -157,9 +157,13 @@ class Mode(StrEnum):
 
 
 class Way(Cited):
-    """One way to call a model. ``calls``: from each region (or set, or host) called, where inference may run."""
+    """One way to call a model. ``calls``: from each region (or set, or host) called, where inference may run.
+
+    ``context_tokens``: with up to how much context that is promised; none: with any.
+    """
 
     mode: Mode
+    context_tokens: int | None = Field(None, ge=1)
     calls: dict[str, tuple[PlaceTerm, ...]] = Field(min_length=1)
 
 

@@ -21,6 +21,7 @@ config:
 {sections}
     models:
       chat:
+        {model_class}
         candidates:
           main: {candidate}
           own:
@@ -36,11 +37,12 @@ def found(
     platform: str = "aws",
     region: str = "eu-central-1",
     candidate: str = '{endpoint: {url: "https://vllm/v1", model: m, countries: [DE]}}',
+    model_class: str = "kind: chat",
 ) -> dict[tuple[str, str], Leg]:
     """The legs by key and purpose."""
     indented = "\n".join(f"    {section}" for section in sections)
     (folder / "Pulumi.x.yaml").write_text(
-        TEXT.format(platform=platform, region=region, sections=indented, candidate=candidate)
+        TEXT.format(platform=platform, region=region, sections=indented, candidate=candidate, model_class=model_class)
     )
     every = legs(load_spec(folder / "Pulumi.x.yaml"), CATALOGUE)
     return {(".".join(map(str, leg.key)), leg.purpose): leg for leg in every}
@@ -114,6 +116,22 @@ def test_a_managed_model_is_where_its_way_may_be_answered(tmp_path: Path) -> Non
     leg = found(tmp_path, candidate=candidate)["models.chat.candidates.main.managed", "process"]
     assert set(leg.countries) >= {"DE", "IT"}
     assert leg.source
+
+
+def test_a_context_beyond_a_ways_promise_may_be_answered_anywhere(tmp_path: Path) -> None:
+    for tokens, key, countries in (
+        (131_072, "models.chat.candidates.main.managed", ("DE",)),
+        (131_073, "models.chat.context_tokens", ()),
+    ):
+        candidate = "{managed: {provider: vertex, model: gemini-2.5-flash, region: europe-west3}}"
+        by = found(
+            tmp_path,
+            platform="gcp",
+            region="europe-west3",
+            candidate=candidate,
+            model_class=f"context_tokens: {tokens}",
+        )
+        assert by[key, "process"].countries == countries
 
 
 def test_spillover_goes_where_its_target_is_with_the_data_of_its_source(tmp_path: Path) -> None:

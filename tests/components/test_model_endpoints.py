@@ -10,7 +10,7 @@ from components.model_endpoints import model_endpoints, signal_values
 from components.naming import REPOSITORY
 from components.spec import FabricSpec
 from regions.catalogue import Catalogue, Kind, Protocol, Signal, load_catalogue
-from regions.endpoints import UnknownServing, serving, servings
+from regions.endpoints import ContextTooLong, UnknownServing, serving, servings
 from regions.manifest import ModelEndpoint
 from regions.residency import DataClass
 
@@ -119,6 +119,13 @@ def test_a_call_that_spills_over_is_answered_wherever_it_may_end() -> None:
 def test_what_the_catalogue_does_not_know_is_not_published() -> None:
     with pytest.raises(UnknownServing):
         managed("bedrock", "eu.anthropic.claude-next-v1:0", "eu-central-1")
+
+
+def test_a_longer_context_than_its_countries_are_promised_for_is_not_published() -> None:
+    flash = {"managed": {"provider": "vertex", "model": "gemini-2.5-flash", "region": "europe-west3"}}
+    assert published({"there": flash}, context_tokens=131_072)["there"].countries == ("DE",)
+    with pytest.raises(ContextTooLong, match="promised for DE with up to 131072 tokens of context"):
+        published({"there": flash}, context_tokens=131_073)
 
 
 def test_anthropics_geographies_are_inside_only_where_they_reach_no_further(catalogue: Catalogue) -> None:

@@ -66,6 +66,15 @@ def check_countries(catalogue: Catalogue) -> None:
     assert_served(catalogue, "vertex", entered())
 
 
+def check_contexts(catalogue: Catalogue) -> None:
+    ends = {("vertex", "gemini-2.5-flash", "regional-128k"): 128, ("vertex", "gemini-2.5-pro", "regional-64k"): 64}
+    for provider, models in catalogue.models.items():
+        for name, model in models.items():
+            for via, way in model.ways.items():
+                end = ends.get((provider, name, via))
+                assert way.context_tokens == (end and end * 1024), (provider, name, via)
+
+
 def check_sources(catalogue: Catalogue) -> None:
     for name, model in catalogue.models["vertex"].items():
         for via, way in model.ways.items():
@@ -74,6 +83,10 @@ def check_sources(catalogue: Catalogue) -> None:
 
 def test_every_location_is_answered_where_its_source_says(catalogue: Catalogue) -> None:
     check_countries(catalogue)
+
+
+def test_the_promise_of_a_cell_ends_with_its_context(catalogue: Catalogue) -> None:
+    check_contexts(catalogue)
 
 
 def test_locations_cite_what_says_so(catalogue: Catalogue) -> None:
