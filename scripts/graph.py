@@ -85,6 +85,7 @@ def read(path: Path, stack: str) -> list[State]:
             case {"deployment": {"manifest": _, **deployment}}:
                 found = [(each, {}) for each in deployment.get("resources") or ()]
             case {"steps": list(steps), "changeSummary": dict(summary)}:
+                _went_through(path, document.get("diagnostics") or ())
                 found = [(step["newState"], step) for step in steps if step["op"] not in _GONE]
                 _all_shown(path, steps, summary)
             case _:
@@ -128,6 +129,14 @@ def _default_providers(states: Iterable[State], config: Mapping[str, str]) -> li
     return found
 
 
+def _went_through(path: Path, diagnostics: Iterable[Mapping[str, Any]]) -> None:
+    """What a preview that stopped did not come to cannot be reviewed."""
+    for each in diagnostics:
+        if each["severity"] == "error":
+            why = each["message"].strip().removeprefix("error: ").partition("\n")[0]
+            raise GraphError(f"{path} is of a preview that failed: {why}. Put that right. {_HOW}")
+
+
 def _all_shown(path: Path, steps: list[Any], summary: Mapping[str, int]) -> None:
     shown = sum(step["op"] == "same" for step in steps)
     if shown < summary.get("same", 0):
@@ -136,6 +145,8 @@ def _all_shown(path: Path, steps: list[Any], summary: Mapping[str, int]) -> None
 
 def _whole(path: Path, stack: str, states: list[State]) -> None:
     """What is left out cannot be reviewed: a provider that a resource names has to be there."""
+    if all(state.type == ROOT or state.type.startswith(PROVIDER) for state in states):
+        raise GraphError(f"{path} holds no resource: there is nothing to review. {_HOW}")
     urns = {state.urn for state in states}
     for state in states:
         own = state.urn.split("::")[0].rpartition(":")[2]

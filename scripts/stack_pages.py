@@ -96,7 +96,7 @@ def _has(stack: str) -> Iterator[str]:
     ordered = [name for name in (*map(str, Capability), FABRIC) if name in counted]
     rows = [(name, str(counted[name].total()), _kinds(counted[name])) for name in ordered]
     total = sum(kinds.total() for kinds in counted.values())
-    yield f"{total} resources; `loomstead plan {stack}` lists each with its region, key and price."
+    yield f"{total} resources; `loomstead plan {stack}` lists each, and what is looked up, with region, key and price."
     yield _table(("capability", "resources", "of which"), rows)
 
 
@@ -112,8 +112,9 @@ def _costs(spec: FabricSpec, catalogue: Catalogue) -> Iterator[str]:
         yield f"{str(unknown).partition(': ')[2].capitalize()}."
         return
     rows = [(str(each), *dollars(found.of(each))) for each in found.capabilities]
+    total = ("**total, at least**" if found.unpriced else "**total**", *dollars(found.total))
     yield "US dollars, list prices; `loomstead cost` has the assumptions and the source of each price."
-    yield _table(("capability", "least", "typical", "most"), [*rows, ("**total**", *dollars(found.total))])
+    yield _table(("capability", "least", "typical", "most"), [*rows, total])
     yield from _said(spec, found)
 
 

@@ -4,6 +4,7 @@ Both hold where the kit is wrong or is gone round. Plain data; no Pulumi.
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -118,14 +119,17 @@ def fence(boundary: Boundary, catalogue: Catalogue, region: str, on: date) -> Fe
     return Fence(partition, region, places)
 
 
-def documents(boundary: Boundary, catalogue: Catalogue, region: str, on: date) -> dict[str, dict[str, Any]]:
-    """What the organisation's administrators attach to the account: by the name of its kind. Raises ``Refused``."""
-    return {"service-control-policy": service_control_policy(fence(boundary, catalogue, region, on))}
+def documents(
+    boundary: Boundary, catalogue: Catalogue, region: str, on: date, administrators: Sequence[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """What the organisation's administrators attach to the account: by the name of its kind. ``administrators``: as of
+    ``service_control_policy``. Raises ``Refused``."""
+    return {"service-control-policy": service_control_policy(fence(boundary, catalogue, region, on), administrators)}
 
 
 def service_control_policy(within: Fence, administrators: Sequence[str] = ()) -> dict[str, Any]:
     """``administrators``: names of the roles that may take guards away, as who tears a stack down has to; without one
-    the policy has to be detached for that. Raises ``Refused`` for one that is too long."""
+    the policy has to be detached for that. Raises ``Refused`` for what is no name, and for a policy too long."""
     policy = _policy(*_outside(within), *_global_models(within), *_guards(administrators))
     return _fitting(policy, SCP_CHARACTERS, "service control policy")
 
@@ -179,6 +183,9 @@ def _global_models(within: Fence) -> Iterator[dict[str, Any]]:
 
 def _guards(administrators: Sequence[str]) -> Iterator[dict[str, Any]]:
     shut = _deny("Guards", sorted(SHUT))
+    for name in administrators:
+        if not re.fullmatch(r"[\w+=,.@/-]+", name, re.ASCII):
+            raise Refused(f"guardrails: {name!r} is no role's name: give the one after role/ in its ARN")
     if administrators:
         roles = [f"arn:*:iam::*:role/{name}" for name in sorted(administrators)]
         shut["Condition"] = {"ArnNotLike": {"aws:PrincipalArn": roles}}

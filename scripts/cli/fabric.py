@@ -83,7 +83,7 @@ def psql(
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Open psql as one of the fabric's roles; agents' data is read on the replica, as `agent_reader`."""
-    place = Place.of(stack)
+    place = Place.local(stack)
     endpoints = place.manifest().endpoints
     replica, main = (
         (endpoints.replica_host, endpoints.replica_port),

@@ -9,6 +9,7 @@ import typer
 
 from components.guardrails import DOCUMENTS
 from components.review import review
+from components.spec import Platform
 from regions.catalogue import load_catalogue
 from scripts.cli.failure import CommandError
 from scripts.cli.review import stack_files
@@ -19,6 +20,10 @@ def guardrails_command(
     on: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day, as relaxations end; none: today."),
+    ] = None,
+    administrators: Annotated[
+        list[str] | None,
+        typer.Option("--administrator", metavar="ROLE", help="AWS: a role that may take guards away; repeatable."),
     ] = None,
 ) -> None:
     """Print the documents that the organisation's administrators attach above a stack, as JSON by their kind."""
@@ -33,5 +38,8 @@ def guardrails_command(
         known = ", ".join(DOCUMENTS)
         raise CommandError(f"guardrails on {platform} are all made by `pulumi up`; documents are for: {known}.")
     module, _, name = DOCUMENTS[platform].partition(":")
-    documents = getattr(import_module(module), name)(reviewed.boundary, catalogue, reviewed.spec.region, day)
+    if administrators and platform is not Platform.AWS:
+        raise CommandError(f"--administrator: documents of {platform} name no roles. Leave it out.")
+    named = {"administrators": administrators} if administrators else {}
+    documents = getattr(import_module(module), name)(reviewed.boundary, catalogue, reviewed.spec.region, day, **named)
     print(json.dumps(documents, indent=2, ensure_ascii=False))

@@ -35,7 +35,7 @@ def verify_ledger(
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Two verdicts: integrity (nothing changed) and completeness (nothing missing). Exit code 3 when either fails."""
-    place = Place.of(stack)
+    place = Place.of(stack) if exported else Place.local(stack)
     report = asyncio.run(_verify(place, exported))
     for finding in report.findings:
         console.print(plain(f"  {finding}"), style="red", soft_wrap=True)
@@ -56,7 +56,7 @@ def export_ledger(
     path: Annotated[Path, typer.Argument(help="The SQLite file to write; a new one.")], stack: Stack = DEFAULT_STACK
 ) -> None:
     """Copy the ledger into one file that `loomstead ledger verify FILE` takes, without a database."""
-    asyncio.run(_export(Place.of(stack), path))
+    asyncio.run(_export(Place.local(stack), path))
     console.print(f"written: {path}", soft_wrap=True)
 
 

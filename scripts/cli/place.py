@@ -4,7 +4,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.loading import load_spec
 from components.naming import stack_file, stack_home
+from components.spec import Platform
 from regions.manifest import Manifest
 from regions.signature import SignatureError, verify_manifest
 from scripts.cli.failure import CommandError
@@ -31,6 +33,18 @@ class Place:
                 + (f"Stacks here: {', '.join(known)}." if known else "Give one with --config-file.")
             )
         return cls(stack, stack_home(stack), file.absolute())
+
+    @classmethod
+    def local(cls, stack: str) -> "Place":
+        """Of a stack on this machine. Raises ``CommandError`` for one elsewhere, ``SpecError`` for a wrong file."""
+        place = cls.of(stack)
+        platform = load_spec(place.stack_file).platform
+        if platform is not Platform.LOCAL:
+            raise CommandError(
+                f"Stack {stack!r} is on {platform}, and this command reaches processes and databases of this machine "
+                "alone. What shows them there are that platform's own tools."
+            )
+        return place
 
     @property
     def home(self) -> Path:

@@ -36,7 +36,7 @@ class Row:
 
 def status(stack: Stack = DEFAULT_STACK) -> None:
     """What is running and where. Exit code 3 when something is not running."""
-    place = Place.of(stack)
+    place = Place.local(stack)
     whole = show_status(place)
     print_quarantined(place)
     if not whole:

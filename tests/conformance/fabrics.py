@@ -1,6 +1,5 @@
-"""The graph of each shipped stack that its platform can make, recorded once.
+"""The graph of each shipped stack, as whoever deploys it completes its file, recorded once.
 
-offered()     names of those stacks
 fabric(name)  what the program registers for one
 urns(graph)   its resources' URNs, as the engine writes them
 
@@ -11,9 +10,11 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+import yaml
 
 from components.fabric import Incomplete, build, check
 from components.infrastructure import Refused
@@ -43,18 +44,11 @@ MADE_HERE = {
 URNS = Path(__file__).parent / "urns"
 
 
-@cache
-def offered() -> tuple[str, ...]:
-    """Stacks that can be made as they are shipped."""
-    return tuple(name for name in shipped() if refused(name) is None)
-
-
-@cache
 def refused(stack: str) -> str | None:
-    """Why a shipped stack cannot be made, before anything is."""
+    """Why a stack cannot be made as its file is shipped, before anything is."""
     with _deployer(stack):
         try:
-            check(_ground(stack))
+            check(_ground(REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml"))
         except (NotSupported, Incomplete, Refused) as why:
             return str(why)
     return None
@@ -65,12 +59,14 @@ def spec_of(stack: str) -> FabricSpec:
 
 
 @contextmanager
-def _deployer(stack: str) -> Generator[None]:
-    """The environment of whoever deploys it."""
-    with plan_of(stack, None) as plan, pytest.MonkeyPatch.context() as patch:
+def _deployer(stack: str) -> Generator[Path]:
+    """The environment of whoever deploys it, and their stack file."""
+    with plan_of(stack, None) as plan, TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         for variable, value in plan.environment.items():
             patch.setenv(variable, value)
-        yield
+        file = Path(folder, f"Pulumi.{stack}.yaml")
+        file.write_text(yaml.safe_dump({"config": plan.config}))
+        yield file
 
 
 def fabric(stack: str) -> Graph:
@@ -90,8 +86,6 @@ def _recorded(stack: str) -> Graph | Exception:
 
 
 def _record(stack: str) -> Graph:
-    ground = _ground(stack)
-    place = Place(ground.spec.region, ground.spec.account or "")
     made: dict[str, Mapping[str, Any]] = {}
 
     def filled(type_: str, name: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -100,15 +94,17 @@ def _record(stack: str) -> Graph:
             return MADE_HERE
         return fills(Made(type_, f"::{name}", place, 0), inputs, made.get)
 
-    with _deployer(stack):
+    with _deployer(stack) as file:
+        ground = _ground(file)
+        place = Place(ground.spec.region, ground.spec.account or "")
         return record(lambda: build(ground), answers=filled, calls=answers(place, made.get), stack=stack)
 
 
-def _ground(stack: str) -> Ground:
-    reviewed = review(REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml", load_catalogue(), ON)
+def _ground(file: Path) -> Ground:
+    reviewed = review(file, load_catalogue(), ON)
     if reviewed.open or reviewed.spec is None or reviewed.boundary is None:
         raise AssertionError(refusal(reviewed))
-    return Ground(stack, reviewed.spec, reviewed.boundary, load_catalogue())
+    return Ground(reviewed.stack, reviewed.spec, reviewed.boundary, load_catalogue())
 
 
 def urns(graph: Graph) -> list[str]:
@@ -124,7 +120,7 @@ def _types(resource: Recorded, by_urn: Mapping[str, Recorded]) -> Iterator[str]:
 
 
 def main() -> None:
-    for stack in offered():
+    for stack in shipped():
         (URNS / f"{stack}.txt").write_text("\n".join(urns(fabric(stack))) + "\n")
 
 

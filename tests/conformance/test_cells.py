@@ -5,10 +5,10 @@ import pytest
 from components.spec import Platform
 from scripts.rehearsal.shipped import shipped
 from tests.conformance.cells import Row, rows, unmet, without
-from tests.conformance.fabrics import URNS, fabric, offered, refused, spec_of, urns
+from tests.conformance.fabrics import URNS, fabric, refused, spec_of, urns
 from tests.fixtures.recording import Graph
 
-STACKS = offered()
+STACKS = shipped()
 OFFERED = sorted({spec_of(stack).platform for stack in STACKS})
 ROWS = [(platform, row) for platform in OFFERED for row in rows(platform)]
 
@@ -49,9 +49,9 @@ def test_what_no_stack_asks_for_is_in_none() -> None:
 
 
 def test_only_what_is_written_here_keeps_a_shipped_stack_from_being_made() -> None:
-    refusals = {stack: refused(stack) for stack in shipped() if stack not in STACKS}
+    refusals = {stack: why for stack in STACKS if (why := refused(stack))}
     assert refusals.keys() == WANTING.keys()
-    assert all(WANTING[stack] in str(why) for stack, why in refusals.items())
+    assert all(WANTING[stack] in why for stack, why in refusals.items())
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -74,6 +74,22 @@ def test_the_local_stack_as_it_stands_is_clean(monkeypatch: pytest.MonkeyPatch) 
     assert len(read(LOCAL, "local")) == 25
 
 
+def test_a_preview_that_failed_is_no_graph_and_says_why(graph_of: Any) -> None:
+    failed = previewed(("create", resource(KEY, "key", {})))
+    failed["diagnostics"] = [
+        {"severity": "info", "message": "all is well"},
+        {"severity": "error", "message": "the kubeconfig cannot be read\n  Traceback"},
+    ]
+    with pytest.raises(GraphError, match=r"a preview that failed: the kubeconfig cannot be read\. Put that right"):
+        graph_of(failed)
+
+
+@pytest.mark.parametrize("document", [exported(), previewed(), {"deployment": {"manifest": {}, "resources": None}}])
+def test_where_there_is_no_resource_there_is_nothing_to_call_clean(graph_of: Any, document: dict[str, Any]) -> None:
+    with pytest.raises(GraphError, match="holds no resource: there is nothing to review"):
+        graph_of(document)
+
+
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "html"])
 def test_a_finding_in_the_graph_is_told_in_every_format(form: str, tmp_path: Path) -> None:
     document = json.loads(LOCAL.read_text())

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import scripts.cli
+from components.infrastructure import Refused
 from scripts.cli.failure import CommandError
 
 DAY = ("--on", "2026-11-23")
@@ -49,6 +50,30 @@ def test_policies_above_a_stack_say_what_its_own_say(stack: str, golden: str) ->
     assert done.exit_code == 0
     assert len(told) >= 5
     assert [each for each in told if each not in looked_at] == []
+
+
+def test_a_named_role_may_take_the_guards_of_aws_away() -> None:
+    done = guardrails("aws-eu-central-1", *DAY, "--administrator", "landing-zone/operators")
+    (shut,) = [
+        each for each in json.loads(done.stdout)["service-control-policy"]["Statement"] if each["Sid"] == "Guards"
+    ]
+
+    assert shut["Condition"] == {"ArnNotLike": {"aws:PrincipalArn": ["arn:*:iam::*:role/landing-zone/operators"]}}
+
+
+@pytest.mark.parametrize("name", ["*", "arn:aws:iam::123456789012:role/ops", ""])
+def test_what_is_no_role_is_not_let_through(name: str) -> None:
+    failed = guardrails("aws-eu-central-1", *DAY, "--administrator", name)
+
+    assert isinstance(failed.exception, Refused)
+    assert "is no role's name" in str(failed.exception)
+
+
+def test_who_names_a_role_where_documents_have_none_is_told() -> None:
+    failed = guardrails("azure-swedencentral", *DAY, "--administrator", "ops")
+
+    assert isinstance(failed.exception, CommandError)
+    assert "documents of azure name no roles" in str(failed.exception)
 
 
 def test_a_platform_whose_guardrails_are_resources_has_no_documents() -> None:
