@@ -19,6 +19,9 @@ class Check:
     waivable: bool = False
 
 
+SAYS_ITS_REMEDY = "spec/value"
+"""A rule whose messages say what they expect."""
+
 CHECKS = (
     Check(
         "spec/yaml",

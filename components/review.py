@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from components.checks import CHECKS, check_of
+from components.checks import CHECKS, SAYS_ITS_REMEDY, check_of
 from components.flows import Leg, host_of, legs, model_countries, served, telemetry_countries
 from components.loading import document_of, spec_in
 from components.remedies import remedy, remedy_for_unknown
@@ -88,7 +88,22 @@ def refusal(reviewed: StackReview) -> str:
 def line(finding: Finding) -> str:
     """One finding: where, which rule, why, and what to do."""
     at = f"{finding.location.file}:{finding.location.line}: " if finding.location else ""
-    return f"{at}{finding.resource}: {finding.rule}: {finding.message}. Remedy: {finding.remedy}"
+    remedy = "" if finding.rule == SAYS_ITS_REMEDY else f" Remedy: {finding.remedy}"
+    return f"{at}{finding.resource}: {finding.rule}: {finding.message}.{remedy}"
+
+
+def located(refused: str, path: Path) -> str:
+    """What a fabric's parts refuse of a reviewed stack file; each line that begins with a key is led by its place."""
+    document = Document.read(path, SpecError)
+    return "\n".join(_located(text, document) for text in refused.splitlines())
+
+
+def _located(text: str, document: Document) -> str:
+    key, colon, rest = text.removeprefix(f"{CONFIG_KEY}.").partition(": ")
+    place = tuple(key.split("."))
+    if not colon or place[0] not in FabricSpec.model_fields:
+        return text
+    return f"{document.name}:{document.line(('config', CONFIG_KEY, *place))}: {key}: {rest}"
 
 
 def _reviewed(document: Document, stack: str, catalogue: Catalogue, on: date) -> StackReview:

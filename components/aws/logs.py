@@ -14,7 +14,7 @@ def checked_days(days: int) -> int:
     """Days that CloudWatch keeps logs; raises ``Refused`` for others. A component asks before it makes anything."""
     if days not in KEPT_DAYS:
         more = next((each for each in KEPT_DAYS if each > days), KEPT_DAYS[-1])
-        raise Refused(f"log_days: CloudWatch cannot keep logs for {days} days; the next that it can is {more}")
+        raise Refused(f"logs.days: CloudWatch cannot keep logs for {days} days; the next that it can is {more}")
     return days
 
 

@@ -22,5 +22,5 @@ SIZES: dict[str, Size] = {
 def checked_machine(machine: str) -> str:
     """Raises ``Refused`` for one that is not ElastiCache's."""
     if not machine.startswith("cache."):
-        raise Refused(f"cache: {machine!r} is no machine of ElastiCache, such as {SIZES['small'].machine}")
+        raise Refused(f"cache.machine: {machine!r} is no machine of ElastiCache, such as {SIZES['small'].machine}")
     return machine

@@ -69,7 +69,7 @@ def system_nodes(size: str, machine: str | None, number: int | None) -> Nodes:
     found = SIZES[size]
     if machine and re.match(r"t\d", machine):
         raise AwsClusterError(
-            f"cluster.machine {machine}: T machines give pods no interfaces, and so no security groups of their own; "
+            f"cluster.machine: {machine}: T machines give pods no interfaces, and so no security groups of their own; "
             f"take one such as {found.machine}"
         )
     number = number or found.number
@@ -85,17 +85,18 @@ def gpu_machine(region: str, family: str, machine: str | None, per_node: int, of
     if family not in known:
         why = "is not known to be there" if family in GPUS else "is no family of GPUs on AWS"
         raise AwsClusterError(
-            f"cluster.gpu.family {family}: {why} ({region}); "
+            f"cluster.gpu.family: {family} {why} ({region}); "
             + (f"take one of {', '.join(known)}" if known else "the catalogue knows none there: take another region")
         )
     if machine is None:
         machine = next((name for name, gpus in GPUS[family].items() if gpus >= per_node), "")
     if GPUS[family].get(machine, 0) < per_node:
         fit = [f"{name} ({gpus})" for name, gpus in GPUS[family].items() if gpus >= per_node]
-        what = f"cluster.gpu.machine {machine}" if machine else f"cluster.gpu.per_node {per_node}"
+        what = "cluster.gpu.machine" if machine else "cluster.gpu.per_node"
         raise AwsClusterError(
             f"{what}: expected a machine of {family} with {per_node} accelerators at least: "
             + (", ".join(fit) or f"it has none; the most is {max(GPUS[family].values())}")
+            + (f"; got {machine}" if machine else "")
         )
     return machine
 

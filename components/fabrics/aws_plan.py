@@ -14,7 +14,7 @@ from components.aws.logs import checked_days
 from components.budget.aws import check_partition
 from components.cache.aws_sizes import checked_machine
 from components.cluster.aws_plan import GPUS, checked_made, gpu_machine, system_nodes
-from components.fabrics.contract import unread
+from components.fabrics.contract import chosen, unread
 from components.gateway.aws import check_entry
 from components.identity.aws import issuer_url
 from components.infrastructure import Engine, Refused
@@ -170,7 +170,7 @@ def _check_postgres(spec: FabricSpec) -> None:
     if int(version.partition(".")[0]) > int(POSTGRES_VERSION):
         raise AwsFabricError(f"postgres.version: {version} is not known to be RDS's; the newest known is 18")
     check_version(version)
-    sized(spec.size, tuple(filter(None, (asked.machine, asked.replica_machine))), asked.storage_gib, None)
+    sized(spec.size, chosen(machine=asked.machine, replica_machine=asked.replica_machine), asked.storage_gib, None)
 
 
 def _zones(spec: FabricSpec) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ Everything here is decided before anything is made.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -75,7 +75,7 @@ def planned(ground: Ground) -> Planned:
     faults = [*_wanting(spec), *_unknown(spec)]
     if faults or not (spec.account and spec.network.cidr and spec.directory):
         raise AzureFabricError("\n".join(faults))
-    made = _collected("models", lambda: hosting(spec, ground.catalogue), faults)
+    made = _collected(lambda: hosting(spec, ground.catalogue), faults)
     unique = sha256(f"{spec.account}/{ground.stack}".encode()).hexdigest()[:6]
     found = Planned(
         plan=plan,
@@ -88,7 +88,7 @@ def planned(ground: Ground) -> Planned:
         name=f"{ground.stack}-{unique}",
         vault=f"{ground.stack[:17].rstrip('-')}-{unique}",
         log_account=f"flows{re.sub('[^a-z0-9]', '', ground.stack)[:13]}{unique}",
-        hosts=tuple(_collected("network", lambda: _hosts(spec, plan, made), faults) or ()),
+        hosts=tuple(_collected(lambda: _hosts(spec, plan, made), faults) or ()),
         hosting=made,
         mailing=_mailing(plan),
         since=_month(today),
@@ -163,8 +163,8 @@ def _hosts(spec: FabricSpec, plan: Plan, made: Hosting | None) -> list[str]:
     wrong = [f"{each.host}:{each.port}" for each in called if each.port != network.HTTPS]
     if wrong:
         raise AzureNetworkError(
-            f"egress to {', '.join(wrong)}: the firewall lets out HTTPS on {network.HTTPS} alone, so have what listens "
-            "elsewhere answer there"
+            f"network: egress to {', '.join(wrong)}: the firewall lets out HTTPS on {network.HTTPS} alone, so have "
+            "what listens elsewhere answer there"
         )
     return network.hosts_allowed([*(each.host for each in called), _LOGINS[plan.partition]])
 
@@ -174,10 +174,10 @@ def _refused(spec: FabricSpec, found: Planned) -> Iterator[str]:
     sizes, zones = spec.postgres, network.ZONES.get(found.environment, {})
     scopes = sorted(spec.scope_classes)
     chosen = keys_chosen(spec, found.plan, found.name)
-    checks: Mapping[str, Callable[[], object]] = {
-        "network": lambda: network.addresses(found.cidr),
-        "keys": lambda: keys.check(found.plan, found.vault, tuple(map(str, zones)), chosen),
-        "postgres": lambda: postgres.asked(
+    checks: tuple[Callable[[], object], ...] = (
+        lambda: network.addresses(found.cidr),
+        lambda: keys.check(found.plan, found.vault, tuple(map(str, zones)), chosen),
+        lambda: postgres.asked(
             found.name,
             str(spec.size),
             sizes.machine,
@@ -186,11 +186,11 @@ def _refused(spec: FabricSpec, found: Planned) -> Iterator[str]:
             sizes.backup_days,
             max(1, len(spec.network.zones)),
         ),
-        "scope_classes": lambda: identity.check(spec.directory.issuer if spec.directory else None, scopes),
-    }
+        lambda: identity.check(spec.directory.issuer if spec.directory else None, scopes),
+    )
     faults: list[str] = []
-    for section, check in checks.items():
-        _collected(section, check, faults)
+    for check in checks:
+        _collected(check, faults)
     yield from faults
     if found.hosting and store_for(found.plan) is Store.HSM:
         yield (
@@ -201,11 +201,11 @@ def _refused(spec: FabricSpec, found: Planned) -> Iterator[str]:
         yield f"models: the private name of Azure's models in its cloud {found.environment} is unknown: leave them out"
 
 
-def _collected(section: str, asked: Callable[[], Found], faults: list[str]) -> Found | None:
+def _collected(asked: Callable[[], Found], faults: list[str]) -> Found | None:
     try:
         return asked()
     except (Refused, UnknownServing) as refused:
-        faults.append(f"{section}: {refused}")
+        faults.append(str(refused))
         return None
 
 

@@ -4,7 +4,7 @@ Everything here is decided before anything is made.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -58,14 +58,14 @@ def planned(ground: Ground) -> Planned:
     faults = [*_wanting(spec), *_unknown(spec)]
     if faults or not (spec.account and spec.network.cidr):
         raise GcpFabricError("\n".join(faults))
-    made = _collected("models", lambda: hosting(spec, ground.catalogue), faults)
+    made = _collected(lambda: hosting(spec, ground.catalogue), faults)
     found = Planned(
         plan=plan,
         universe=plan.partition,
         project=spec.account,
         cidr=spec.network.cidr,
         issuer=gcp_issuer(ground.stack),
-        exits=() if faults else _collected("network", lambda: _exits(spec, ground.catalogue), faults) or (),
+        exits=() if faults else _collected(lambda: _exits(spec, ground.catalogue), faults) or (),
         hosting=made,
         databases=_databases(spec),
     )
@@ -171,22 +171,22 @@ def _databases(spec: FabricSpec) -> postgres.GcpPostgresSizes:
 def _refused(spec: FabricSpec, stack: str, found: Planned) -> Iterator[str]:
     """What each part refuses of its own accord."""
     own, scopes = spec.keys.encryption, sorted(spec.scope_classes)
-    checks: Mapping[str, Callable[[], object]] = {
-        "network": lambda: (divide(found.cidr), outward(found.exits, found.universe)),
-        "keys": lambda: keys.checked(own, spec.region) if own else None,
-        "postgres": lambda: postgres.checked(found.databases),
-        "scope_classes": lambda: identity.check(stack, found.issuer, scopes),
-        "logs": lambda: observability.check(spec.logs.days),
-    }
+    checks: tuple[Callable[[], object], ...] = (
+        lambda: (divide(found.cidr), outward(found.exits, found.universe)),
+        lambda: keys.checked(own, spec.region) if own else None,
+        lambda: postgres.checked(found.databases),
+        lambda: identity.check(stack, found.issuer, scopes),
+        lambda: observability.check(spec.logs.days),
+    )
     faults: list[str] = []
-    for section, check in checks.items():
-        _collected(section, check, faults)
+    for check in checks:
+        _collected(check, faults)
     yield from faults
 
 
-def _collected(section: str, asked: Callable[[], Found], faults: list[str]) -> Found | None:
+def _collected(asked: Callable[[], Found], faults: list[str]) -> Found | None:
     try:
         return asked()
     except (Refused, UnknownServing) as refused:
-        faults.append(f"{section}: {refused}")
+        faults.append(str(refused))
         return None

@@ -28,6 +28,7 @@ from components.postgres import kubernetes as postgres
 from components.providers import check_context
 from components.publish import Ground
 from components.spec import Bucket, Extent, FabricSpec, Staged
+from regions.documents import shown
 
 _HTTPS = 443
 _POSTGRES = ("18", "17")
@@ -133,14 +134,16 @@ def _wanting_of_databases(spec: FabricSpec) -> Iterator[str]:
 
 
 def _wanting_of_weights(spec: FabricSpec) -> Iterator[str]:
-    staged = spec.hosted.hosted.staged if spec.hosted and spec.hosted.hosted else None
-    if staged and not staged.store:
-        yield "models: hosted.staged.store: expected url, bucket and countries of where the weights lie"
-    elif staged and staged.store and "/" in staged.store.bucket.removeprefix("s3://"):
-        yield (
-            f"models: hosted.staged.store.bucket: {staged.store.bucket} has a folder: expected the bucket alone, for "
-            "each model's folder in it has the model's name"
-        )
+    for place, candidate in spec.candidates():
+        staged = candidate.hosted.staged if candidate.hosted else None
+        store = shown((*place, "hosted", "staged", "store"))
+        if staged and not staged.store:
+            yield f"{store}: expected url, bucket and countries of where the weights lie"
+        elif staged and staged.store and "/" in staged.store.bucket.removeprefix("s3://"):
+            yield (
+                f"{store}.bucket: {staged.store.bucket} has a folder: expected the bucket alone, for each model's "
+                "folder in it has the model's name"
+            )
 
 
 def _checks(spec: FabricSpec) -> Iterator[Callable[[], None]]:

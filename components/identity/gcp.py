@@ -157,13 +157,13 @@ def check(stack: str, issuer: str | None, scope_classes: Sequence[str]) -> None:
     """Raises ``GcpIdentityError`` where Google could not trust the issuer."""
     if issuer is None and scope_classes:
         raise GcpIdentityError(
-            f"issuer: scope classes {', '.join(sorted(scope_classes))} are accounts that trust the gateway's issuer: "
+            f"scope_classes: {', '.join(sorted(scope_classes))} are accounts that trust the gateway's issuer: "
             "give its https URL"
         )
     if issuer is not None and urlsplit(issuer).scheme != "https":
-        raise GcpIdentityError(f"issuer: Google trusts https URLs alone, got {issuer}")
+        raise GcpIdentityError(f"scope_classes: Google trusts https URLs alone, got {issuer}")
     if long := [each for each in scope_classes if len(subject(stack, each).encode()) > MOST_SUBJECT]:
         raise GcpIdentityError(
-            f"scope_classes {', '.join(sorted(long))}: with the stack's name a subject is longer than {MOST_SUBJECT} "
+            f"scope_classes: {', '.join(sorted(long))}: with the stack's name a subject is longer than {MOST_SUBJECT} "
             "bytes, which Google refuses: take shorter names"
         )

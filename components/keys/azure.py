@@ -243,7 +243,7 @@ def check(plan: Plan, name: str, zones: Collection[str], chosen: AzureKeysChosen
         return store
     region = plan.region
     pair = plan.catalogue.regions[region].pair
-    why = f"Key Vault in {region} copies keys and secrets to {pair}, outside the Boundary (Z17)"
+    why = f"keys: Key Vault in {region} copies keys and secrets to {pair}, outside the Boundary (Z17)"
     if "vault" in chosen:
         raise AzureKeysError(
             f"{why}: no own vault there can hold the keys; take an HSM, or a region whose pair is inside"

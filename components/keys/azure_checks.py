@@ -50,7 +50,7 @@ def checked_name(name: str) -> str:
     """Raises ``AzureKeysError`` where Azure would not take it."""
     if not _NAME.match(name):
         raise AzureKeysError(
-            f"{name!r} names no vault: take 3 to 24 letters, digits and single hyphens, a letter first"
+            f"keys: {name!r} names no vault: take 3 to 24 letters, digits and single hyphens, a letter first"
         )
     return name
 

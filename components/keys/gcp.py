@@ -171,7 +171,7 @@ def checked(key: str, region: str) -> str:
     """An own key's full name. Raises ``GcpKeysError`` where it is none of the region."""
     if not re.fullmatch(rf"projects/[^/]+/locations/{re.escape(region)}/keyRings/[\w-]+/cryptoKeys/[\w-]+", key):
         raise GcpKeysError(
-            f"keys: {key!r} is no KMS key in {region}; name one as "
+            f"keys.encryption: {key!r} is no KMS key in {region}; name one as "
             f"projects/…/locations/{region}/keyRings/…/cryptoKeys/…, or leave it out"
         )
     return key

@@ -77,7 +77,7 @@ def hosting(spec: FabricSpec, catalogue: Catalogue) -> Hosting | None:
         names[each.key]: _deployment(each, wanted, names, spec, catalogue, faults) for each in _in_order(wanted)
     }
     if faults:
-        raise AzureModelsError("; ".join(faults))
+        raise AzureModelsError("\n".join(faults))
     endpoints = {f"{each.model_class}/{each.name}": str(each.managed.url) for each in wanted}
     return Hosting(account, host, endpoints, tuple(deployments.values()))
 
@@ -92,11 +92,13 @@ def _wanted(spec: FabricSpec) -> Iterator[_Wanted]:
 def _resource(wanted: list[_Wanted], faults: list[str]) -> tuple[str, str]:
     hosts = sorted({urlsplit(each.managed.url or "").hostname or "" for each in wanted})
     if len(hosts) > 1:
-        faults.append(f"managed.url: {', '.join(hosts)} are several resources, and one is made: give each the same")
+        faults.append(
+            f"{wanted[0].key}.managed.url: {', '.join(hosts)} are several resources, and one is made: give one"
+        )
     found = _HOST.fullmatch(hosts[0])
     if found is None:
         faults.append(
-            f"managed.url: {hosts[0] or 'none'} is not the host of a resource made here: take "
+            f"{wanted[0].key}.managed.url: {hosts[0] or 'none'} is not the host of a resource made here: take "
             "https://<a name of its own>.openai.azure.com/openai/v1"
         )
     return hosts[0], found["account"] if found else ""

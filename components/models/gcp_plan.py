@@ -45,7 +45,7 @@ def hosting(spec: FabricSpec, catalogue: Catalogue) -> Hosting | None:
         name: _endpoint(f"models.{key}.managed", managed, spec, catalogue, faults) for key, name, managed in wanted
     }
     if faults:
-        raise GcpModelsError("; ".join(faults))
+        raise GcpModelsError("\n".join(faults))
     return Hosting(endpoints, invocable(catalogue, {managed.model for _, _, managed in wanted}))
 
 
@@ -58,7 +58,7 @@ def invocable(catalogue: Catalogue, models: Collection[str]) -> tuple[str, ...]:
     """Ids of these models, each once; one is all versions of a model. Raises ``GcpModelsError``."""
     found = {name: catalogue.models[PROVIDER][name].vendor for name in models}
     if unknown := sorted({vendor for vendor in found.values() if vendor not in PUBLISHERS}):
-        raise GcpModelsError(f"models of {', '.join(unknown)}: their publisher's id is unknown here: leave them out")
+        raise GcpModelsError(f"models: of {', '.join(unknown)}: their publisher's id is unknown here: leave them out")
     names = {
         f"publishers/{PUBLISHERS[vendor]}/models/{name.partition('@')[0]}:predict" for name, vendor in found.items()
     }

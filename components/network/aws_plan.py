@@ -80,7 +80,9 @@ def checked_zones(zones: Sequence[str], region: str) -> tuple[str, ...]:
     """Two or three of the region (the European Sovereign Cloud has two); raises ``AwsNetworkError``."""
     strays = [zone for zone in zones if not re.fullmatch(rf"{re.escape(region)}[a-z]", zone)]
     if strays or len(set(zones)) != len(zones) or not 2 <= len(zones) <= _MOST_ZONES:
-        raise AwsNetworkError(f"zones {', '.join(zones) or 'none'}: expected two or three different ones of {region}")
+        raise AwsNetworkError(
+            f"network.zones: expected two or three different ones of {region}, got {', '.join(zones) or 'none'}"
+        )
     return tuple(zones)
 
 
@@ -93,10 +95,10 @@ def divide(cidr: str, zones: int) -> Addresses:
     try:
         whole = ip_network(cidr)
     except ValueError as wrong:
-        raise AwsNetworkError(f"cidr {cidr!r}: {wrong}; expected such as 10.20.0.0/16") from wrong
+        raise AwsNetworkError(f"network.cidr: {cidr!r}: {wrong}; expected such as 10.20.0.0/16") from wrong
     private = isinstance(whole, IPv4Network) and any(whole.subnet_of(block) for block in _PRIVATE)
     if not private or not _LARGEST <= whole.prefixlen <= _SMALLEST:
-        raise AwsNetworkError(f"cidr {cidr}: expected private IPv4 addresses, /{_LARGEST} to /{_SMALLEST}")
+        raise AwsNetworkError(f"network.cidr: expected private IPv4 addresses, /{_LARGEST} to /{_SMALLEST}, got {cidr}")
     quarters = [*whole.subnets(prefixlen_diff=2)]
     small = [str(part) for part in quarters[-1].subnets(prefixlen_diff=4)]
     subnets = {role: small[_MOST_ZONES * index :][:zones] for index, role in enumerate(SMALL)}
@@ -187,10 +189,14 @@ def checked_own(subnets: Mapping[str, Sequence[str]]) -> None:
     """Own subnets by role: each role has two at least, and none is of two roles; raises ``AwsNetworkError``."""
     for role, given in subnets.items():
         if len(set(given)) < 2:
-            raise AwsNetworkError(f"{role}: expected two subnets at least, in different zones; got {len(set(given))}")
+            raise AwsNetworkError(
+                f"network.own.{role}: expected two subnets at least, in different zones; got {len(set(given))}"
+            )
     every = [subnet for given in subnets.values() for subnet in set(given)]
     if twice := sorted({subnet for subnet in every if every.count(subnet) > 1}):
-        raise AwsNetworkError(f"{', '.join(twice)}: expected each subnet in one role, as the replica's are a boundary")
+        raise AwsNetworkError(
+            f"network.own: expected each subnet in one role, as the replica's are a boundary; twice: {', '.join(twice)}"
+        )
 
 
 def unfit(vpc: str, dns: bool, found: Mapping[str, Sequence[Found]], open_tables: Collection[str]) -> list[str]:

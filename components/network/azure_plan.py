@@ -113,12 +113,15 @@ def addresses(cidr: str) -> dict[Subnet, IPv4Network]:
     try:
         block = IPv4Network(cidr)
     except ValueError as wrong:
-        raise AzureNetworkError(f"cidr {cidr!r} is no block of addresses: {wrong}. Take one as 10.40.0.0/20") from wrong
+        raise AzureNetworkError(
+            f"network.cidr: {cidr!r} is no block of addresses: {wrong}. Take one as 10.40.0.0/20"
+        ) from wrong
     if not any(block.subnet_of(private) for private in _PRIVATE):
-        raise AzureNetworkError(f"cidr {cidr} is public: take one inside {', '.join(map(str, _PRIVATE))}")
+        raise AzureNetworkError(f"network.cidr: {cidr} is public: take one inside {', '.join(map(str, _PRIVATE))}")
     if block.prefixlen > _SMALLEST:
         raise AzureNetworkError(
-            f"cidr {cidr} is too small: a sixteenth of it has to be the firewall's /26. Take a /{_SMALLEST} or wider"
+            f"network.cidr: {cidr} is too small: a sixteenth of it has to be the firewall's /26. "
+            f"Take a /{_SMALLEST} or wider"
         )
     runtime, tools, shared, _ = block.subnets(prefixlen_diff=2)
     rest = (Subnet.ENDPOINTS, Subnet.FIREWALL, Subnet.PRIMARY, Subnet.REPLICA)
@@ -132,8 +135,9 @@ def hosts_allowed(hosts: Iterable[str]) -> list[str]:
     wrong = [host for host in wanted if not _HOST.match(host)]
     if wrong:
         raise AzureNetworkError(
-            f"egress to {', '.join(wrong)}: expected host names, such as login.microsoftonline.com or *.example.org, "
-            f"without a port: the firewall lets out HTTPS on {HTTPS} alone, so have what listens elsewhere answer there"
+            f"network: egress to {', '.join(wrong)}: expected host names, such as login.microsoftonline.com or "
+            f"*.example.org, without a port: the firewall lets out HTTPS on {HTTPS} alone, so have what listens "
+            "elsewhere answer there"
         )
     return wanted
 

@@ -60,11 +60,13 @@ def divide(cidr: str) -> Addresses:
     try:
         whole = IPv4Network(cidr)
     except ValueError as error:
-        raise NetworkUnfit(f"cidr {cidr}: {error}. Take a private IPv4 range such as 10.64.0.0/16") from error
+        raise NetworkUnfit(f"network.cidr: {cidr}: {error}. Take a private IPv4 range such as 10.64.0.0/16") from error
     if whole.prefixlen != 16 or not whole.is_private:
-        raise NetworkUnfit(f"cidr {cidr}: expected a private IPv4 /16, such as 10.64.0.0/16")
+        raise NetworkUnfit(f"network.cidr: expected a private IPv4 /16, such as 10.64.0.0/16, got {cidr}")
     if whole.overlaps(DOCKER_BRIDGE):
-        raise NetworkUnfit(f"cidr {cidr}: Cloud SQL does not answer in {DOCKER_BRIDGE}. Take another /16")
+        raise NetworkUnfit(
+            f"network.cidr: Cloud SQL does not answer in {DOCKER_BRIDGE}, which {cidr} has. Take another /16"
+        )
     pods, rest = whole.subnets(new_prefix=17)
     nodes, services, small, *_ = rest.subnets(new_prefix=20)
     primary, replica, proxies, spare, *_ = small.subnets(new_prefix=24)
@@ -83,7 +85,7 @@ def destinations(exits: Collection[Exit]) -> list[tuple[int, str, list[str]]]:
     """
     patterns = sorted(way.host for way in exits if "*" in way.host)
     if patterns:
-        raise NetworkUnfit(f"hosts {', '.join(patterns)}: a firewall rule takes whole names. Name each host")
+        raise NetworkUnfit(f"network: hosts {', '.join(patterns)}: a firewall rule takes whole names. Name each host")
     grouped: dict[tuple[int, str], list[str]] = {}
     for way in sorted(set(exits)):
         match, value = ("dest_ip_ranges", f"{way.host}/32") if _is_address(way.host) else ("dest_fqdns", way.host)

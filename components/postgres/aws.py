@@ -275,11 +275,12 @@ class AwsPostgres(Postgres):
 
 
 def _checked(args: AwsPostgresArgs) -> Size:
-    machines = tuple(args[key] for key in ("primary_class", "replica_class") if key in args)
+    given = {"machine": args.get("primary_class"), "replica_machine": args.get("replica_class")}
+    machines = {key: name for key, name in given.items() if name is not None}
     size = sized(args["size"], machines, args.get("storage_gib"), args.get("most_storage_gib"))
     if not 1 <= args["backup_days"] <= 35:
         raise Refused(
-            f"postgres: backup_days {args['backup_days']} is none of 1 to 35; without backups RDS makes no replica"
+            f"postgres.backup_days: {args['backup_days']} is none of 1 to 35; without backups RDS makes no replica"
         )
     if args["statement_timeout_ms"] < 1:
         raise Refused(

@@ -1,5 +1,6 @@
 """How large PostgreSQL on AWS is. Plain data; no Pulumi."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from components.infrastructure import Refused
@@ -21,16 +22,17 @@ SIZES: dict[str, Size] = {
 }
 
 
-def sized(size: str, machines: tuple[str, ...], storage_gib: int | None, most_storage_gib: int | None) -> Size:
-    """The size's; raises ``Refused`` for what RDS would. ``machines``: those named beside it. Storage in GiB."""
+def sized(size: str, machines: Mapping[str, str], storage_gib: int | None, most_storage_gib: int | None) -> Size:
+    """The size's; raises ``Refused`` for what RDS would. ``machines``: by key. Storage in GiB."""
     found = SIZES.get(size)
     if found is None:
         raise Refused(f"postgres: no size {size!r}; sizes are {', '.join(SIZES)}")
-    if wrong := [each for each in machines if not each.startswith("db.")]:
-        raise Refused(f"postgres: {', '.join(wrong)}: no machine of RDS; take one such as {found.primary}")
+    if wrong := [f"postgres.{key}: {name}" for key, name in machines.items() if not name.startswith("db.")]:
+        raise Refused("\n".join(f"{each} is no machine of RDS; take one such as {found.primary}" for each in wrong))
     storage, most = storage_gib or found.storage, most_storage_gib or found.most
     if most <= storage:
         raise Refused(
-            f"postgres: most_storage_gib {most} is not above storage_gib {storage}; name less storage, or a larger size"
+            f"postgres.storage_gib: {storage} is not below the {most} that it grows to; name less storage, or a larger "
+            "size"
         )
     return found

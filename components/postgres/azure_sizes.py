@@ -57,35 +57,40 @@ def asked(
 ) -> Asked:
     """``None``: as the size has it, the replica as its primary. Raises ``AzurePostgresError``, all faults together."""
     if size not in SIZES:
-        raise AzurePostgresError(f"size {size!r} is none of {', '.join(SIZES)}")
+        raise AzurePostgresError(f"size: {size!r} is none of {', '.join(SIZES)}")
     usual, storage = SIZES[size][0], storage_gib or SIZES[size][1]
     faults: list[str] = []
     if not _NAME.match(name):
-        faults.append(f"name {name!r}: take 2 to 55 lower-case letters, digits and single hyphens, none at an end")
-    primary = _sku("sku", sku or usual, faults)
-    replica = _sku("replica_sku", replica_sku, faults) if replica_sku else primary
+        faults.append(f"name: {name!r}: take 2 to 55 lower-case letters, digits and single hyphens, none at an end")
+    primary = _sku("machine", sku or usual, faults)
+    replica = _sku("replica_machine", replica_sku, faults) if replica_sku else primary
     if primary and replica and replica.cores < primary.cores:
-        faults.append(f"replica_sku {replica.name} is smaller than the primary's {primary.name}: take one as large")
+        faults.append(
+            f"postgres.replica_machine: {replica.name} is smaller than the primary's {primary.name}: take one as large"
+        )
     if storage not in _STORAGE_GIB:
-        faults.append(f"storage_gib {storage} is no size of a disk: take one of {', '.join(map(str, _STORAGE_GIB))}")
+        sizes = ", ".join(map(str, _STORAGE_GIB))
+        faults.append(f"postgres.storage_gib: {storage} is no size of a disk: take one of {sizes}")
     if backup_days not in _BACKUP_DAYS:
-        faults.append(f"backup_days {backup_days}: Azure keeps backups for 7 to 35 days")
+        faults.append(f"postgres.backup_days: Azure keeps backups for 7 to 35 days, got {backup_days}")
     if zones < 1:
-        faults.append(f"zones {zones}: say how many availability zones the region has, one where it has none")
+        faults.append(f"network.zones: {zones}: say how many availability zones the region has, one where it has none")
     if faults or primary is None or replica is None:
-        raise AzurePostgresError("; ".join(faults))
+        raise AzurePostgresError("\n".join(faults))
     return Asked(primary, replica, storage)
 
 
 def _sku(key: str, name: str, faults: list[str]) -> Sku | None:
     found = _SKU.match(name)
     if found is None:
-        faults.append(f"{key} {name!r} is no compute of a flexible server: take one such as {SIZES['small'][0]}")
+        faults.append(
+            f"postgres.{key}: {name!r} is no compute of a flexible server: take one such as {SIZES['small'][0]}"
+        )
         return None
     if found["family"] == "B":
         faults.append(
-            f"{key} {name} is Burstable, which has neither replica nor standby, and agents read from a replica alone: "
-            f"take {SIZES['small'][0]} or larger"
+            f"postgres.{key}: {name} is Burstable, which has neither replica nor standby, and agents read from a "
+            f"replica alone: take {SIZES['small'][0]} or larger"
         )
         return None
     return Sku(name, _TIERS[found["family"]], int(found["cores"]))

@@ -217,7 +217,7 @@ def _user_name(account: str) -> str:
 def checked(args: GcpPostgresSizes) -> Sized:
     """The size with what was said otherwise. Raises ``GcpPostgresError`` with all that Cloud SQL would refuse later."""
     if args["size"] not in SIZES:
-        raise GcpPostgresError(f"postgres: size {args['size']!r} is none of {', '.join(SIZES)}")
+        raise GcpPostgresError(f"size: {args['size']!r} is none of {', '.join(SIZES)}")
     size = SIZES[args["size"]]
     wanted = Sized(
         args.get("primary_tier", size.primary),
@@ -226,15 +226,18 @@ def checked(args: GcpPostgresSizes) -> Sized:
         args.get("most_storage_gib", size.most),
         args.get("connections", size.connections),
     )
-    faults = [fault for tier in (wanted.primary, wanted.replica) if (fault := _tier_fault(tier))]
+    tiers = {"machine": wanted.primary, "replica_machine": wanted.replica}
+    faults = [f"postgres.{key}: {fault}" for key, tier in tiers.items() if (fault := _tier_fault(tier))]
     if wanted.most < wanted.storage:
-        faults.append(f"storage may not grow to {wanted.most} GiB, less than the {wanted.storage} that it begins with")
+        faults.append(f"postgres.storage_gib: {wanted.storage} is more than the {wanted.most} that it may grow to")
     if not 1 <= args["backups"] <= 365:
-        faults.append(f"{args['backups']} backups are kept: a replica needs backups of its primary; take 1 to 365")
+        faults.append(
+            f"postgres.backup_days: {args['backups']} are kept: a replica needs backups of its primary; take 1 to 365"
+        )
     if args["statement_timeout_ms"] < 1:
-        faults.append("statement_timeout_ms is no time: 0 would let a read of an agent take forever")
+        faults.append("postgres.replica.statement_timeout_ms: no time: 0 would let a read of an agent take forever")
     if faults:
-        raise GcpPostgresError(f"postgres: {'; '.join(dict.fromkeys(faults))}")
+        raise GcpPostgresError("\n".join(faults))
     return wanted
 
 

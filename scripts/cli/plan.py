@@ -49,7 +49,7 @@ def plan_command(
             engine = ensure_engine(report)
         graph = planned(reviewed, engine)
     except StepFailed as failed:
-        raise CommandError(f"{stack}: {failed}") from failed
+        raise CommandError(f"{stack} cannot be planned.\n{failed}") from failed
     findings = [each for each in findings_in(graph, reviewed, catalogue, today) if each.rule != STATE_RULE]
     items = inventory(graph, reviewed.spec, findings, catalogue)
     against = [finding for finding in findings if finding.waiver is None]

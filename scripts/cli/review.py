@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from components.checks import CHECKS, check_of
+from components.checks import CHECKS, SAYS_ITS_REMEDY, check_of
 from components.naming import REPOSITORY
 from components.review import StackReview, review
 from regions.boundary import told
@@ -29,9 +29,6 @@ from scripts.cli.plain import plain_line
 NOT_LEGAL_ADVICE = "Not legal advice."
 FINDINGS = 2
 """Exit code where something was found; a review that could not be had ends with 1."""
-
-SAYS_ITS_REMEDY = "spec/value"
-"""A rule whose messages say what they expect."""
 
 
 class Format(StrEnum):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from components.review import StackReview
+from components.review import StackReview, located
 from components.spec import Platform
 from scripts.command import StepFailed
 from scripts.engine import Engine
@@ -37,7 +37,7 @@ def planned(reviewed: StackReview, engine: Engine) -> Graph:
         stack.configure(plan.config)
         outcome = stack.run("up")
         if not outcome.ok:
-            raise StepFailed(outcome.said)
+            raise StepFailed(located(outcome.said, Path(reviewed.file)))
         exported = folder / "export.json"
         exported.write_text(stack.state())
         return Graph(tuple(read(exported, plan.stack)), root_of(reviewed))

@@ -209,7 +209,7 @@ def managed(**other: Any) -> dict[str, Any]:
         ({"network": {"own": {"id": OWN, "workloads": ["a", "b"]}, "cidr": "10.40.0.0/20"}}, r"network\.own\.egress"),
         ({"network": {"own": {"id": OWN, "workloads": ["a", "b"], "egress": "10.0.0.4"}}}, r"network\.cidr: expected"),
         ({"network": {"cidr": "10.40.0.0/20", "zones": ["a"]}}, "a are no zones of Azure"),
-        ({"network": {"cidr": "10.40.0.0/24"}}, r"cidr 10\.40\.0\.0/24 is too small"),
+        ({"network": {"cidr": "10.40.0.0/24"}}, r"^network\.cidr: 10\.40\.0\.0/24 is too small"),
         ({"cluster": {"version": "1.35"}}, "cluster: not built yet on azure"),
         ({"keys": {"region": "francecentral"}}, r"keys\.region: on azure it is the stack's"),
         ({"keys": {"replicas": ["francecentral"]}}, r"keys\.replicas"),

@@ -131,7 +131,7 @@ def test_names_fit_and_no_two_are_the_same() -> None:
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"issuer": None}, "scope classes orders-ro, orders-rw .*give its https URL"),
+        ({"issuer": None}, "scope_classes: orders-ro, orders-rw .*give its https URL"),
         ({"issuer": "http://a.example"}, "https URLs alone, got http://a.example"),
         ({"stack": "s" * 120}, "longer than 127 bytes"),
     ],

@@ -132,7 +132,7 @@ def test_own_subnets_have_one_role_each_and_two_at_least() -> None:
     plan.checked_own({"primary": ["a", "b"], "replica": ["c", "d"]})
     with pytest.raises(AwsNetworkError, match="replica: expected two subnets at least"):
         plan.checked_own({"primary": ["a", "b"], "replica": ["c", "c"]})
-    with pytest.raises(AwsNetworkError, match="b: expected each subnet in one role"):
+    with pytest.raises(AwsNetworkError, match=r"network\.own: expected each subnet in one role.*; twice: b"):
         plan.checked_own({"primary": ["a", "b"], "replica": ["b", "c"]})
 
 

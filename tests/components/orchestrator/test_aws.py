@@ -216,5 +216,5 @@ def test_gateway_and_worker_may_do_their_own_part_alone() -> None:
 
 
 def test_a_number_of_days_that_cloudwatch_cannot_keep_is_refused_before_anything_is_made() -> None:
-    with pytest.raises(Refused, match="log_days"):
+    with pytest.raises(Refused, match=r"logs\.days"):
         orchestrator(log_days=91)

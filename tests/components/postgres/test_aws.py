@@ -292,8 +292,8 @@ def test_each_part_of_a_size_can_be_said_instead() -> None:
         ({"backup_days": 0}, "without backups RDS makes no replica"),
         ({"backup_days": 36}, "none of 1 to 35"),
         ({"statement_timeout_ms": 0}, "expected 1 at least"),
-        ({"storage_gib": 200}, "most_storage_gib 200 is not above storage_gib 200"),
-        ({"most_storage_gib": 40}, "most_storage_gib 40 is not above storage_gib 50"),
+        ({"storage_gib": 200}, "postgres.storage_gib: 200 is not below the 200"),
+        ({"most_storage_gib": 40}, "postgres.storage_gib: 50 is not below the 40"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(wrong: dict[str, Any], told: str) -> None:

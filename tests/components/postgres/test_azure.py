@@ -292,16 +292,19 @@ def test_a_size_says_it_all_and_each_part_can_be_said(
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        ({"sku": "Standard_B2ms"}, f"^sku {BURSTABLE}"),
-        ({"replica_sku": "Standard_B2ms"}, f"^replica_sku {BURSTABLE}"),
-        ({"sku": "db.m7g.large"}, "sku 'db.m7g.large' is no compute of a flexible server: take one such as"),
+        ({"sku": "Standard_B2ms"}, f"^postgres.machine: {BURSTABLE}"),
+        ({"replica_sku": "Standard_B2ms"}, f"^postgres.replica_machine: {BURSTABLE}"),
+        (
+            {"sku": "db.m7g.large"},
+            "postgres.machine: 'db.m7g.large' is no compute of a flexible server: take one such as",
+        ),
         ({"size": "large", "replica_sku": "Standard_D4ds_v5"}, "is smaller than the primary's Standard_E8ds_v5"),
-        ({"size": "huge"}, "size 'huge' is none of small, medium, large"),
-        ({"storage_gib": 100}, "storage_gib 100 is no size of a disk: take one of 32, 64"),
-        ({"backup_days": 6}, "backup_days 6: Azure keeps backups for 7 to 35 days"),
-        ({"backup_days": 36}, "backup_days 36"),
-        ({"zones": 0}, "zones 0: say how many"),
-        ({"name": "Orders"}, "name 'Orders': take 2 to 55 lower-case letters"),
+        ({"size": "huge"}, "size: 'huge' is none of small, medium, large"),
+        ({"storage_gib": 100}, "postgres.storage_gib: 100 is no size of a disk: take one of 32, 64"),
+        ({"backup_days": 6}, "postgres.backup_days: Azure keeps backups for 7 to 35 days, got 6"),
+        ({"backup_days": 36}, "7 to 35 days, got 36"),
+        ({"zones": 0}, "network.zones: 0: say how many"),
+        ({"name": "Orders"}, "name: 'Orders': take 2 to 55 lower-case letters"),
         ({"name": "a" * 56}, "take 2 to 55"),
         ({"name": "orders-"}, "none at an end"),
         ({"name": "or--ders"}, "single hyphens"),
@@ -315,4 +318,5 @@ def test_what_azure_would_refuse_is_refused_before_anything_is_made(other: dict[
 def test_all_that_is_wrong_is_told_together() -> None:
     with pytest.raises(AzurePostgresError) as caught:
         asked("x", "small", "Standard_B1ms", None, 33, 1, 3)
-    assert all(text in str(caught.value) for text in ("name 'x'", "Burstable", "storage_gib 33", "backup_days 1"))
+    keys = [line.partition(":")[0] for line in str(caught.value).splitlines()]
+    assert keys == ["name", "postgres.machine", "postgres.storage_gib", "postgres.backup_days"]

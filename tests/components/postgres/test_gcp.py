@@ -265,14 +265,14 @@ def test_what_is_said_otherwise_than_the_size_counts() -> None:
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"size": "huge"}, "size 'huge' is none of small, medium, large"),
+        ({"size": "huge"}, "size: 'huge' is none of small, medium, large"),
         ({"primary_tier": "db-f1-micro"}, "tier db-f1-micro is no db-custom"),
         ({"replica_tier": "db-custom-3-8192"}, "vCPUs are 1, or an even number up to 96"),
         ({"replica_tier": "db-custom-2-3584"}, "memory is a multiple of 256 MiB, 3840 at least"),
-        ({"storage_gib": 300}, "storage may not grow to 200 GiB, less than the 300"),
-        ({"backups": 0}, "0 backups are kept: a replica needs backups of its primary"),
+        ({"storage_gib": 300}, "postgres.storage_gib: 300 is more than the 200 that it may grow to"),
+        ({"backups": 0}, "postgres.backup_days: 0 are kept: a replica needs backups of its primary"),
         ({"statement_timeout_ms": 0}, "0 would let a read of an agent take forever"),
-        ({"primary_tier": "x", "backups": 0}, "tier x is no .*; 0 backups are kept"),
+        ({"primary_tier": "x", "backups": 0}, "postgres.machine: tier x is no .*\npostgres.backup_days: 0 are kept"),
     ],
     ids=str,
 )

@@ -44,6 +44,24 @@ def test_what_review_has_against_a_stack_ends_it_with_2(tmp_path: Path) -> None:
     assert done.exit_code == 2
 
 
+def test_what_azure_has_against_a_stack_is_told_by_line_and_by_the_key_as_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    text = (
+        FILE.read_text().replace("cidr: 10.", "cidr: 8.").replace("      # machine: ", "      machine: Standard_B2s #")
+    )
+    file.write_text(text)
+
+    done = plan("acme", "--config-file", file)
+
+    assert done.exit_code == 1
+    told = str(done.exception).splitlines()
+    for key, name, line in zip(
+        ("network.cidr", "postgres.machine"), ("cidr: 8.", "machine: Standard_B2s"), told[1:], strict=True
+    ):
+        number = next(at for at, found in enumerate(text.splitlines(), 1) if name in found)
+        assert line.startswith(f"{file}:{number}: {key}: ")
+
+
 @pytest.mark.parametrize(
     ("stack", "package", "extra"),
     [
