@@ -64,7 +64,10 @@ class _Found:
 
 
 def review(path: Path, catalogue: Catalogue, on: date) -> StackReview:
-    """The review of a stack file as of a day; raises ``SpecError`` only where there is no file to be read."""
+    """The review of a stack file as of a day; raises ``SpecError`` only where there is no file to be read.
+
+    ``Pulumi.<stack>.yaml`` says the stack's name, which a file of another name does not.
+    """
     stack = path.stem.removeprefix("Pulumi.")
     try:
         document = Document.read(path, SpecError)
@@ -72,12 +75,12 @@ def review(path: Path, catalogue: Catalogue, on: date) -> StackReview:
         if not wrong.located:
             raise
         return StackReview(stack, str(path), findings=_malformed(wrong.located))
-    return _reviewed(document, stack, catalogue, on)
+    return _reviewed(document, stack, catalogue, on, stack if path.stem != stack else "")
 
 
 def review_read(path: Path, read: Any, stack: str, catalogue: Catalogue, on: date) -> StackReview:
     """The review of what Pulumi ``read`` for a stack, most probably from ``path``; raises ``SpecError`` as above."""
-    return _reviewed(document_of(path, read), stack, catalogue, on)
+    return _reviewed(document_of(path, read), stack, catalogue, on, stack)
 
 
 def refusal(reviewed: StackReview) -> str:
@@ -106,14 +109,19 @@ def _located(text: str, document: Document) -> str:
     return f"{document.name}:{document.line(('config', CONFIG_KEY, *place))}: {key}: {rest}"
 
 
-def _reviewed(document: Document, stack: str, catalogue: Catalogue, on: date) -> StackReview:
+def _reviewed(document: Document, stack: str, catalogue: Catalogue, on: date, name: str) -> StackReview:
     try:
         spec = spec_in(document, catalogue)
     except SpecError as wrong:
         return StackReview(stack, document.name, findings=_malformed(wrong.located))
     every = tuple(legs(spec, catalogue))
     boundary, found = _compiled(spec, catalogue)
-    found += [*_unknown(every), *_contradictions(spec, catalogue), *_relaxations(spec, on)]
+    found += [
+        *_misnamed(name, spec, catalogue),
+        *_unknown(every),
+        *_contradictions(spec, catalogue),
+        *_relaxations(spec, on),
+    ]
     found += [*_evidence(spec, catalogue), *_partitions(spec, catalogue), *_custody(spec, catalogue)]
     found += _stale(spec, catalogue, on)
     if boundary is not None:
@@ -172,6 +180,21 @@ def _compiled(spec: FabricSpec, catalogue: Catalogue) -> tuple[Boundary | None, 
             )
             for problem in wrong.problems
         ]
+
+
+def _misnamed(name: str, spec: FabricSpec, catalogue: Catalogue) -> Iterator[_Found]:
+    """A stack that is called after another platform's region, or after another region, than it is made in."""
+    platform, _, region = name.partition("-")
+    known = catalogue.regions.get(region)
+    if known and known.platform == platform and (platform, region) != (spec.platform, spec.region):
+        key, said, got = ("region", region, spec.region)
+        if platform != spec.platform:
+            key, said, got = ("platform", platform, spec.platform)
+        message = (
+            f"expected {said}, as the stack is called {name}, got {got}: write {key}: {said}, or call the file "
+            f"Pulumi.{spec.platform}-{spec.region}.yaml"
+        )
+        yield _Found("spec/value", (key,), message, key, got)
 
 
 def _unknown(every: Iterable[Leg]) -> Iterator[_Found]:

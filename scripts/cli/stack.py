@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from components.infrastructure import Size
+from components.infrastructure import Extent, Size
 from components.naming import stack_file
 from components.spec import Platform
 from regions.catalogue import HOST, Catalogue, Evidence, load_catalogue
@@ -19,7 +19,7 @@ from scripts.cli.failure import CommandError
 from scripts.cli.output import console
 from scripts.stack_file import NoStackFile, Wish, draft
 from scripts.stack_file.made import not_installed
-from scripts.stack_file.sections import TO_BRING, TO_SIGN
+from scripts.stack_file.sections import FOUNDATIONS, TO_BRING, TO_SIGN
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = {Platform.AWS: 24}
@@ -80,10 +80,11 @@ def new(
 
 def _left(cloud: Platform, called: str, text: str) -> Iterator[str]:
     """What is written, and what a person still has to do."""
-    made = "" if (lacking := not_installed(cloud)) else ", and its fabric can be made"
+    extent = Extent.FOUNDATION if cloud in FOUNDATIONS else Extent.FABRIC
+    made = "" if (lacking := not_installed(cloud)) else f", and its {extent} can be made"
     yield f"{stack_file(called)} reviews clean{made}. `loomstead preflight {called}` says what is yours to name."
     if lacking:
-        yield f"Whether its fabric can be made was not asked: {lacking}"
+        yield f"Whether its {extent} can be made was not asked: {lacking}"
     if TO_BRING in text:
         yield "RDS's authority is not known for this region: postgres.authority waits for its file."
     if TO_SIGN in text:

@@ -53,7 +53,7 @@ def _elsewhere(wish: Wish, name: str, catalogue: Catalogue, today: date) -> str:
         region
         for region, facts in catalogue.regions.items()
         if facts.platform == wish.platform and region != wish.region
-        if not _against(replace(wish, region=region), name, catalogue, today)
+        if not _against(replace(wish, region=region), name.replace(wish.region, region), catalogue, today)
     ]
     if others:
         told = f"Regions of {wish.platform} that can: {', '.join(others)}."

@@ -15,7 +15,7 @@ from components.checks import CHECKS, check_of
 from components.review import StackReview, refusal, review, review_read
 from components.spec import CONFIG_KEY, SpecError
 from regions.catalogue import load_catalogue
-from regions.findings import Severity
+from regions.findings import Location, Severity
 from tests.fixtures.stacks import RIGHT, STACK_FILE, WRONG, rule_of
 
 CATALOGUE = load_catalogue()
@@ -32,6 +32,36 @@ def reviewed(folder: Path, text: str, on: date = ON) -> StackReview:
 def changed(text: str, old: str, new: str) -> str:
     assert text.count(old) == 1
     return text.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("aws-eu-west-1", "region"),
+        ("gcp-europe-west3", "platform"),
+        ("aws-eu-central-1", None),
+        ("aws-prod", None),
+        ("prod-eu-west-1", None),
+        ("aws-eu-west-1-prod", None),
+        ("kubernetes-eu-west-1", None),
+    ],
+)
+def test_a_stack_that_is_called_after_a_region_is_made_there(name: str, key: str | None, tmp_path: Path) -> None:
+    (tmp_path / f"Pulumi.{name}.yaml").write_text(FIRST)
+    found = review(tmp_path / f"Pulumi.{name}.yaml", CATALOGUE, ON)
+
+    read = yaml.safe_load(FIRST)["config"][CONFIG_KEY]
+    for each in (found, review_read(tmp_path / "elsewhere.yaml", read, name, CATALOGUE, ON)):
+        assert [(finding.rule, finding.resource) for finding in each.open] == ([("spec/value", key)] if key else [])
+    if key:
+        assert f"the stack is called {name}" in found.open[0].message
+        assert "or call the file Pulumi.aws-eu-central-1.yaml" in found.open[0].message
+        assert found.open[0].location == Location(found.file, line_of(FIRST, f"{key}:"))
+
+
+def test_a_file_that_is_no_stacks_may_be_called_anything(tmp_path: Path) -> None:
+    (tmp_path / "aws-eu-west-1.yaml").write_text(FIRST)
+    assert review(tmp_path / "aws-eu-west-1.yaml", CATALOGUE, ON).open == ()
 
 
 def line_of(text: str, what: str) -> int:

@@ -45,7 +45,7 @@ def wish(platform: Platform, region: str, *regimes: str) -> Wish:
 def drafted(wished: Wish) -> tuple[str, str]:
     """The text, and why there is none."""
     try:
-        return draft(wished, "drawn", CATALOGUE, TODAY), ""
+        return draft(wished, f"{wished.platform}-{wished.region}", CATALOGUE, TODAY), ""
     except NoStackFile as refused:
         return "", str(refused)
 

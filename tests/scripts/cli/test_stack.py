@@ -57,11 +57,22 @@ def test_a_name_that_pulumi_or_the_fabric_would_not_take_is_refused(file: Path, 
 
 
 @pytest.mark.parametrize(
-    ("cloud", "region", "longest"),
-    [("aws", "eu-central-1", 24), ("azure", "swedencentral", 40), ("gcp", "europe-west3", 40)],
+    ("cloud", "region", "longest", "extent"),
+    [
+        ("aws", "eu-central-1", 24, "fabric"),
+        ("azure", "swedencentral", 40, "foundation"),
+        ("gcp", "europe-west3", 40, "foundation"),
+    ],
 )
-def test_the_longest_name_can_be_made(file: Path, cloud: str, region: str, longest: int) -> None:
-    assert "its fabric can be made" in new(cloud, region, "-r", "eu-gdpr", "--name", "a" * longest)
+def test_the_longest_name_can_be_made(file: Path, cloud: str, region: str, longest: int, extent: str) -> None:
+    assert f"its {extent} can be made" in new(cloud, region, "-r", "eu-gdpr", "--name", "a" * longest)
+
+
+def test_a_name_that_says_another_region_is_refused(file: Path) -> None:
+    with pytest.raises(CommandError, match="expected eu-west-1, as the stack is called aws-eu-west-1"):
+        new("aws", "eu-central-1", "-r", "eu-gdpr", "--name", "aws-eu-west-1")
+
+    assert not file.exists()
 
 
 def test_an_unknown_region_is_told_from_the_nearest_and_not_from_all() -> None:
