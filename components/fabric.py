@@ -14,7 +14,7 @@ from importlib import import_module
 
 from components.fabrics import PLATFORMS, check_installed
 from components.fabrics.contract import Fabric
-from components.parity import Capability, require
+from components.parity import RUNS, Capability, require
 from components.publish import Ground
 from components.spec import Extent, FabricSpec, Platform
 from regions.catalogue import Catalogue
@@ -28,8 +28,6 @@ FOUNDATION = (
     Capability.OBSERVABILITY,
     Capability.GUARDRAILS,
 )
-RUNS = (Capability.CLUSTER, Capability.CACHE, Capability.VECTOR, Capability.GATEWAY, Capability.ORCHESTRATOR)
-"""What a whole fabric has beyond its foundation."""
 LOCAL = (
     *(Capability.CLUSTER, Capability.KEYS, Capability.IDENTITY, Capability.POSTGRES, Capability.VECTOR),
     *(Capability.GATEWAY, Capability.ORCHESTRATOR),

@@ -86,7 +86,9 @@ def _unknown_to_catalogue(spec: FabricSpec, catalogue: Catalogue) -> Iterator[tu
     regions = {name for name, region in catalogue.regions.items() if region.platform == spec.platform}
     for place, region in spec.regions():
         if region not in regions:
-            yield place, f"expected a region of {spec.platform}, got {region}{nearest(region, regions)}"
+            elsewhere = catalogue.regions.get(region)
+            hint = f", a region of {elsewhere.platform}" if elsewhere else nearest(region, regions)
+            yield place, f"expected a region of {spec.platform}, got {region}{hint}"
     for place, candidate in spec.candidates():
         weights = candidate.hosted.weights if candidate.hosted else None
         if weights is not None and weights not in catalogue.weights:

@@ -41,6 +41,10 @@ class Capability(StrEnum):
     COST = "cost"
 
 
+RUNS = (Capability.CLUSTER, Capability.CACHE, Capability.VECTOR, Capability.GATEWAY, Capability.ORCHESTRATOR)
+"""What a whole fabric has beyond its foundation."""
+
+
 @dataclass(frozen=True)
 class Native:
     """``by``: what it is there."""
@@ -174,13 +178,15 @@ class NotSupported(Exception):
 
 def require(capabilities: Iterable[Capability], platform: str) -> None:
     """Raises ``NotSupported`` with every one of these that the platform does not have."""
-    reasons = [
-        f"{capability} on {platform}: {found.reason}"
+    lacking = {
+        capability: f"{capability} on {platform}: {found.reason}"
         for capability in capabilities
         if isinstance(found := parity(capability, platform), Unsupported)
-    ]
-    if reasons:
-        raise NotSupported("; ".join(reasons) + ". Take a platform that has them: components/parity.py lists them")
+    }
+    if lacking:
+        less = ", or extent: foundation, which is without what runs there" if lacking.keys() & set(RUNS) else ""
+        remedy = f"Take a platform that has them (components/parity.py lists them){less}"
+        raise NotSupported(f"{'; '.join(lacking.values())}. {remedy}")
 
 
 def implementation(contract: type[Contract], platform: str) -> type[Contract]:

@@ -78,6 +78,8 @@ def _change(key: Place, inside: list[Country], spec: FabricSpec, catalogue: Cata
             text = f"Take redundancy zone, or a region whose pair is in {where}"
         case ("logs", "sinks", _) | ("telemetry", _):
             text = f"Take a host that keeps what it is sent in {where}, or leave it out"
+        case ("backup", "store"):
+            text = f"Take a store that keeps what it is given in {where}"
         case ("core_systems", _):
             text = f"Reach this core system where it stands in {where}"
         case ("country",):

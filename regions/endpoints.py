@@ -72,7 +72,8 @@ def serving(catalogue: Catalogue, provider: str, model: str, called: str, via: s
         model, called, via = _bedrock(catalogue, model, called, via)
     found = models.get(model)
     if found is None:
-        raise _unknown(f"{provider}: no model", model, _alike(models, model) if provider == BEDROCK else models)
+        there = (each.model for each in servings(catalogue, provider=provider, called=called))
+        raise _unknown(f"{provider}: no model", model, _alike(models, model) if provider == BEDROCK else there)
     if via is None:
         via = _only_way(catalogue, provider, model, called)
     way = found.ways.get(via)

@@ -118,5 +118,12 @@ def test_all_that_a_platform_lacks_is_told_together() -> None:
         require((Capability.CORE_SYSTEM, Capability.NETWORK, Capability.GATEWAY), "gcp")
 
 
+def test_a_platform_of_foundations_alone_is_told_of_that_extent() -> None:
+    for lacking, offered in ((Capability.CLUSTER, True), (Capability.CORE_SYSTEM, False)):
+        with pytest.raises(NotSupported) as refused:
+            require((Capability.NETWORK, lacking), "azure")
+        assert ("or extent: foundation" in str(refused.value)) is offered
+
+
 def test_what_has_all_that_is_asked_for_is_not_refused() -> None:
     require(supported("local"), Platform.LOCAL)

@@ -97,6 +97,20 @@ def test_one_wrong_region_is_one_finding(tmp_path: Path) -> None:
     assert "such as eu-west-1" in region.remedy
 
 
+def test_a_region_of_another_platform_is_told_as_that(tmp_path: Path) -> None:
+    found = reviewed(tmp_path, changed(FIRST, "platform: aws", "platform: azure")).open
+    assert [finding.message for finding in found if finding.resource == "region"] == [
+        "expected a region of azure, got eu-central-1, a region of aws"
+    ]
+
+
+def test_backups_on_a_cluster_are_remedied_by_another_store_and_not_by_a_region(tmp_path: Path) -> None:
+    (file,) = (file for file in WRONG if file.stem == "ch-fadp+backup.store-in-the-states")
+    (finding,) = reviewed(tmp_path, file.read_text()).open
+    assert finding.resource == "backup.store"
+    assert finding.remedy.startswith("Take a store that keeps what it is given in ")
+
+
 @pytest.mark.parametrize(("region", "rule"), [("us-gov-west-1", "spec/value"), ("us-east-1", "us-itar/partition")])
 def test_an_arn_does_not_lead_out_of_the_partition(region: str, rule: str, tmp_path: Path) -> None:
     (file,) = (file for file in WRONG if "host-of-openai" in file.name)

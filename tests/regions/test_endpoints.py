@@ -137,6 +137,12 @@ def test_what_is_not_known_is_told_with_the_nearest_name() -> None:
     assert "(did you mean swedencentral?)" in refusal("azure", "gpt-4.1", "swedencentrl", "Standard")
 
 
+def test_no_model_is_named_instead_that_is_not_there() -> None:
+    assert refusal("vertex", "gemini-2.5-pr", "eu").endswith("(did you mean gemini-2.5-pro?)")
+    assert refusal("vertex", "gemini-2.5-pr", "europe-west3").endswith("(did you mean gemini-2.5-flash?)")
+    assert refusal("vertex", "gemini-2.5-pro-latest", "me-central1").endswith("in the catalogue")
+
+
 # What LiteLLM 1.106.2 got wrong with region labels (shared/design/anchors-gateway.md §0).
 def test_a_label_moves_nothing_a_us_or_global_profile_leaves_europe() -> None:
     assert "US" in serve("bedrock", f"global.{SONNET}", "eu-central-1").countries
