@@ -63,19 +63,20 @@ class _Found:
     remedy: str = ""
 
 
-def review(path: Path, catalogue: Catalogue, on: date) -> StackReview:
+def review(path: Path, catalogue: Catalogue, on: date, called: str = "") -> StackReview:
     """The review of a stack file as of a day; raises ``SpecError`` only where there is no file to be read.
 
-    ``Pulumi.<stack>.yaml`` says the stack's name, which a file of another name does not.
+    ``called``: the stack's name; none: as ``Pulumi.<stack>.yaml`` says it, which a file of another name does not.
     """
-    stack = path.stem.removeprefix("Pulumi.")
+    stack = called or path.stem.removeprefix("Pulumi.")
     try:
         document = Document.read(path, SpecError)
     except SpecError as wrong:
         if not wrong.located:
             raise
         return StackReview(stack, str(path), findings=_malformed(wrong.located))
-    return _reviewed(document, stack, catalogue, on, stack if path.stem != stack else "")
+    name = called or (stack if path.stem != stack else "")
+    return _reviewed(document, stack, catalogue, on, name)
 
 
 def review_read(path: Path, read: Any, stack: str, catalogue: Catalogue, on: date) -> StackReview:

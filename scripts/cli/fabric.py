@@ -113,7 +113,7 @@ def schema() -> None:
 def _reviewed(place: Place) -> FabricSpec:
     """The stack's spec; raises ``CommandError`` with all that review has against it, ``NotSupported``, ``Refused``."""
     catalogue = load_catalogue()
-    reviewed = review(place.stack_file, catalogue, datetime.now(UTC).date())
+    reviewed = review(place.stack_file, catalogue, datetime.now(UTC).date(), place.stack)
     if reviewed.open or reviewed.spec is None:
         raise CommandError(refusal(reviewed))
     require(asked_for(reviewed.spec, catalogue), reviewed.spec.platform)

@@ -1,7 +1,7 @@
 """`loomstead plan`: every resource that a stack is going to have."""
 
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from itertools import groupby
 from pathlib import Path
@@ -63,10 +63,10 @@ def plan_command(
 
 
 def _reviewed(stack: str, config_file: Path | None, catalogue: Catalogue, on: date) -> StackReview:
-    reviewed = review(Place.of(stack, config_file).stack_file, catalogue, on)
+    reviewed = review(Place.of(stack, config_file).stack_file, catalogue, on, stack)
     if reviewed.spec and reviewed.spec.platform is Platform.LOCAL:
         raise CommandError(f"Stack {stack!r} is of this machine, and nothing to plan: `pulumi preview -s {stack}`.")
-    return replace(reviewed, stack=stack)
+    return reviewed
 
 
 def _print(stack: str, items: tuple[Item, ...], against: list[Finding]) -> None:

@@ -60,8 +60,10 @@ def test_a_stack_that_is_called_after_a_region_is_made_there(name: str, key: str
 
 
 def test_a_file_that_is_no_stacks_may_be_called_anything(tmp_path: Path) -> None:
-    (tmp_path / "aws-eu-west-1.yaml").write_text(FIRST)
-    assert review(tmp_path / "aws-eu-west-1.yaml", CATALOGUE, ON).open == ()
+    file = tmp_path / "aws-eu-west-1.yaml"
+    file.write_text(FIRST)
+    assert review(file, CATALOGUE, ON).open == ()
+    assert [found.resource for found in review(file, CATALOGUE, ON, "aws-eu-west-1").open] == ["region"]
 
 
 def line_of(text: str, what: str) -> int:
