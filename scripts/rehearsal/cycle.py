@@ -1,6 +1,5 @@
 """The rehearsal: what happens to a stack in its life, made to happen on the real engine within a minute."""
 
-import signal
 import tempfile
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -196,7 +195,7 @@ class _Cycle:
                     self._settle(running)
                     break
             if running.process.poll() is None:
-                running.process.send_signal(signal.SIGKILL)
+                running.kill()
             outcome = self._stack.outcome(running)
             if not self._cloud.held.is_set():
                 nothing = f"nothing was created whose URN has {self._plan.killed!r} in it"

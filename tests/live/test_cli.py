@@ -306,7 +306,10 @@ def test_an_up_that_was_killed_leaves_a_lock_that_the_next_command_removes(fresh
         engine = json.loads(lock.read_bytes())["pid"]
         up.kill()
         assert f"process {engine}, since" in refusal(fresh, "up")
+        left = psutil.Process(engine).children(recursive=True)
         os.kill(engine, signal.SIGKILL)
+        for plugin in left:
+            plugin.kill()
     assert lock.exists()
     said(fresh, "down")
     assert not lock.exists()

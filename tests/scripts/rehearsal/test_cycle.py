@@ -3,8 +3,11 @@
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from scripts.engine import Engine
@@ -19,6 +22,13 @@ CANARY = "canary-5e1f"
 
 def urn(kind: str, name: str) -> str:
     return f"urn:pulumi:dev::small::aws:{kind}::{name}"
+
+
+def running_with(variable: str, value: str) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(variable) == value:
+                yield process
 
 
 def test_a_sound_stack_survives_a_killed_engine_and_failures_and_leaves_nothing(small: Path, engine: Engine) -> None:
@@ -93,7 +103,9 @@ def test_what_a_stack_does_wrong_is_told(small: Path, engine: Engine) -> None:
 def test_who_still_has_a_key_that_was_rotated_is_told(
     small: Path, engine: Engine, client: str, left: list[str]
 ) -> None:
-    went = rehearse(Plan(small, "dev", ("aws",), PRIMARY, PRIMARY, {"small:client": client}), engine)
+    plan = Plan(small, "dev", ("aws",), PRIMARY, PRIMARY, {"small:client": client}, environment={"WHOSE": client})
+    went = rehearse(plan, engine)
+    assert not any(running_with("WHOSE", client)), "plugins outlive an engine that is killed"
     assert went.rotated == ("operator",)
     assert list(went.problems) == [
         f"change: the key operator was rotated, and {each} still has the one before" for each in left
