@@ -25,7 +25,15 @@ _NOUNS = {
     "object": "a mapping",
     "null": "nothing",
 }
-_FORMATS = {"date": "a date (YYYY-MM-DD)", "path": "a path"}
+_FORMATS = {
+    "date": "a date (YYYY-MM-DD)",
+    "date-time": "a date and time (YYYY-MM-DDTHH:MM:SSZ)",
+    "ipv4": "an address",
+    "ipv6": "an address",
+    "ipv4network": "a block of addresses",
+    "ipv6network": "a block of addresses",
+    "path": "a path",
+}
 _BOUNDS = {
     "minimum": "≥ {}",
     "maximum": "≤ {}",

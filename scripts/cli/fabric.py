@@ -118,7 +118,8 @@ def _reviewed(place: Place) -> FabricSpec:
         raise CommandError(refusal(reviewed))
     require(asked_for(reviewed.spec, catalogue), reviewed.spec.platform)
     check_installed(reviewed.spec.platform)
-    if any_translated(reviewed.spec, catalogue) and find_spec("litellm") is None:
+    here = reviewed.spec.platform is Platform.LOCAL  # elsewhere it is in the runtime's image
+    if here and any_translated(reviewed.spec, catalogue) and find_spec("litellm") is None:
         raise CommandError(not_installed("LiteLLM, by way of which a model of this stack is called,", "translator"))
     return reviewed.spec
 

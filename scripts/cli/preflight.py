@@ -95,11 +95,12 @@ def _write(path: Path, facts: Facts | None) -> None:
 
 
 def _print(results: list[Result]) -> None:
-    rows = [(str(each.grade), each.code, each.subject, _said(each)) for each in results]
-    print_table(("", "check", "of", "found"), rows, _COLOURS)
+    rows = [(str(each.grade), each.code, _said(each)) for each in results]
+    print_table(("", "check", "found"), rows, _COLOURS)
     counted = Counter(str(each.grade) for each in results)
     console.print(", ".join(f"{counted[grade]} {grade}" for grade in Grade))
 
 
 def _said(result: Result) -> str:
-    return f"{result.message} → {result.remedy}" if result.remedy else result.message
+    found = f"{result.subject}: {result.message}"
+    return f"{found} → {result.remedy}" if result.remedy else found

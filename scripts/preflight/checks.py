@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from ipaddress import ip_network
 from urllib.parse import parse_qs, urlsplit
 
 from components.fabric import asked_for, lacking
+from components.infrastructure import Refused
 from components.parity import NotSupported, require
+from components.postgres.aws_authority import authority
 from components.review import StackReview, line
 from components.spec import FabricSpec, Platform
 from regions.boundary import Boundary, Flow, told
@@ -74,7 +76,7 @@ def preflight(asked: Asked, facts: Facts | None) -> list[Result]:
     results += organisation(facts, spec, asked.constraints)
     results += _networks(facts, spec)
     results += _names(facts, asked.names)
-    results += _tools(facts)
+    results += _tools(facts, spec)
     results += reached(facts, spec)
     if spec.platform is Platform.KUBERNETES:
         results += cluster(facts, spec, asked.brought)
@@ -88,7 +90,7 @@ def _stack_file(asked: Asked) -> Iterator[Result]:
     if spec is None:
         return
     if not reviewed.open:
-        yield passed("spec/review", reviewed.file, "nothing against it")
+        yield passed("spec/review", reviewed.stack, "nothing against it")
     try:
         require(asked_for(spec, asked.catalogue), spec.platform)
         yield passed("spec/capabilities", spec.platform, "has all that is asked for")
@@ -97,12 +99,24 @@ def _stack_file(asked: Asked) -> Iterator[Result]:
         yield Result("spec/capabilities", Grade.FAIL, spec.platform, str(lacks), remedy)
     for place, what in lacking(spec):
         yield Result("spec/incomplete", Grade.FAIL, shown(place), f"expected {what}", "write it into the stack file")
+    yield from _authority(spec)
     for place, value in _values(spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)):
         if _PLACEHOLDERS.search(value) and not any(value in text for text in asked.marked.values()):
             yield Result("spec/placeholder", Grade.FAIL, place, f"{value} is an example", "write your own")
     for number, text in asked.marked.items():
         remedy = "write your own, and take the mark away"
         yield Result("spec/placeholder", Grade.FAIL, f"line {number}", f"{text} is marked CHANGE", remedy)
+
+
+def _authority(spec: FabricSpec) -> Iterator[Result]:
+    """Of RDS: a file of the deployer's, in a region of which nobody here has it."""
+    if spec.platform is not Platform.AWS:
+        return
+    try:
+        authority(spec.region, spec.postgres.authority)
+    except Refused as wanting:
+        key, _, message = str(wanting).partition(": ")
+        yield Result("spec/file", Grade.FAIL, key, message, "write the file's path into the stack file")
 
 
 def marked(text: str) -> dict[int, str]:
@@ -130,8 +144,7 @@ def _backend(url: str | None, boundary: Boundary, asked: Asked) -> Iterator[Resu
         return
     countries = backend_countries(url, asked.catalogue)
     if countries is None:
-        remedy = "name a bucket with its region (s3://…?region=), or a file of this machine"
-        yield Result("backend/place", Grade.WARN, url, "nothing says where it lies", remedy)
+        yield Result("backend/place", Grade.WARN, url, "its URL does not say where it lies", _place_of(url))
         return
     if not countries:
         yield _here(url, asked)
@@ -145,6 +158,13 @@ def _backend(url: str | None, boundary: Boundary, asked: Asked) -> Iterator[Resu
             yield Result("backend/place", Grade.FAIL, url, message, "keep the state in a bucket inside the Boundary")
             return
     yield passed("backend/place", url, f"it lies in {told(sorted(countries))}")
+
+
+def _place_of(url: str) -> str:
+    """Only S3's URL has a region (gocloud.dev, blob: ``s3blob``, ``azureblob``, ``gcsblob``)."""
+    if urlsplit(url).scheme == "s3":
+        return "name the bucket's region: s3://…?region="
+    return "see to it that it lies inside the Boundary: Pulumi has no word for its place"
 
 
 def _here(url: str, asked: Asked) -> Result:
@@ -187,7 +207,10 @@ def _cost(spec: FabricSpec, catalogue: Catalogue) -> Iterator[Result]:
 
 
 def _age(facts: Facts, today: date) -> Iterator[Result]:
-    if today - facts.recorded.date() > STALE:
+    if facts.recorded.astimezone(UTC).date() > today:
+        message = f"recorded on {facts.recorded.date()}, which has not come"
+        yield Result("facts", Grade.FAIL, f"{facts.platform} {facts.region}", message, "record them anew")
+    elif today - facts.recorded.date() > STALE:
         message = f"recorded on {facts.recorded.date()}, more than {STALE.days} days ago"
         yield Result("facts", Grade.WARN, f"{facts.platform} {facts.region}", message, "record them anew")
     else:
@@ -212,15 +235,20 @@ def _place(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
 
 
 def _permissions(facts: Facts, actions: tuple[str, ...]) -> Iterator[Result]:
+    if not actions:
+        message = f"what a deployer on {facts.platform} has to be allowed is not listed here"
+        yield Result("permissions", Grade.INFO, "permissions", message, "`loomstead plan` lists what is made")
+        return
     if facts.permissions is None:
         yield unknown("permissions", "permissions")
         return
     denied = [action for action in actions if facts.permissions.get(action) is False]
     untold = [action for action in actions if action not in facts.permissions]
     if denied:
-        yield Result("permissions", Grade.FAIL, ", ".join(denied), "not allowed", "have them granted to the deployer")
+        message = f"not allowed: {', '.join(denied)}"
+        yield Result("permissions", Grade.FAIL, f"{len(denied)} actions", message, "have them granted to the deployer")
     if untold:
-        yield Result("permissions", Grade.INFO, ", ".join(untold), "not known", RECORD)
+        yield Result("permissions", Grade.INFO, f"{len(untold)} actions", f"not known: {', '.join(untold)}", RECORD)
     if not denied and not untold:
         yield passed("permissions", f"{len(actions)} actions", "allowed")
 
@@ -268,7 +296,10 @@ def _policies(facts: Facts) -> Iterator[Result]:
 
 
 def _networks(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
-    if facts.zones is not None and (strays := sorted(set(spec.network.zones) - set(facts.zones))):
+    if facts.zones is None:
+        if spec.network.zones:
+            yield unknown("network/zones", ", ".join(spec.network.zones))
+    elif strays := sorted(set(spec.network.zones) - set(facts.zones)):
         remedy = f"take some of {', '.join(facts.zones)}"
         yield Result("network/zones", Grade.FAIL, ", ".join(strays), f"{spec.region} does not offer them", remedy)
     if spec.network.cidr is None:
@@ -287,6 +318,8 @@ def _networks(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
 
 def _names(facts: Facts, names: tuple[str, ...]) -> Iterator[Result]:
     states = facts.names or {}
+    if untold := [name for name in names if name not in states]:
+        yield Result("names/free", Grade.INFO, f"{len(untold)} names", f"not known: {', '.join(untold)}", RECORD)
     for name in names:
         match states.get(name):
             case State.DELETED:
@@ -298,16 +331,18 @@ def _names(facts: Facts, names: tuple[str, ...]) -> Iterator[Result]:
         yield passed("names/free", f"{len(names)} names", "can be given")
 
 
-def _tools(facts: Facts) -> Iterator[Result]:
+def _tools(facts: Facts, spec: FabricSpec) -> Iterator[Result]:
+    wanted = "kubernetes" if spec.platform is Platform.KUBERNETES else "pulumi"
     for tool, oldest in (("pulumi", ENGINE), ("kubernetes", KUBERNETES)):
         version = (facts.versions or {}).get(tool)
         if version is None:
+            if tool == wanted:
+                needed = f"see that it is {'.'.join(map(str, oldest))} or newer"
+                yield Result(f"tools/{tool}", Grade.INFO, tool, "not known", needed)
             continue
         found = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
         if found < oldest:
-            wanted = ".".join(map(str, oldest))
-            yield Result(
-                f"tools/{tool}", Grade.FAIL, version, f"expected {wanted} or newer", f"bring {tool} to {wanted}"
-            )
+            least = ".".join(map(str, oldest))
+            yield Result(f"tools/{tool}", Grade.FAIL, version, f"expected {least} or newer", f"bring {tool} to {least}")
         else:
             yield passed(f"tools/{tool}", version, "new enough")

@@ -1,5 +1,6 @@
 """What is known of the place where a stack is to stand. Nothing said is nothing known: no check passes on a guess."""
 
+import json
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -8,6 +9,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.spec import Platform
+from regions.documents import shown
+from regions.expectations import Expectations
 
 
 class FactsError(Exception):
@@ -119,9 +122,13 @@ class Facts(_Frozen):
 def read(path: Path) -> Facts:
     """Facts that were recorded; raises ``FactsError``."""
     try:
-        return Facts.model_validate_json(path.read_bytes())
+        found = json.loads(path.read_bytes())
+        return Facts.model_validate(found)
     except OSError as error:
         raise FactsError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as wrong:
-        lines = [f"{path}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in wrong.errors()]
-        raise FactsError("\n".join(lines)) from None
+        told = Expectations(Facts, found).explain(wrong)
+        lines = [": ".join(filter(None, (str(path), shown(place), problem))) for place, problem in told]
+        raise FactsError("\n".join(dict.fromkeys(lines))) from None
+    except ValueError as error:
+        raise FactsError(f"{path} is not JSON: {error}") from error

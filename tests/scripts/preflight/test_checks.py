@@ -143,6 +143,9 @@ def test_what_would_fail_on_a_cluster_fails_here(other: Mapping[str, Any], code:
         ({"models": None}, "models/access"),
         ({"policies": None}, "policies"),
         ({"networks": None}, "network/overlap"),
+        ({"names": None}, "names/free"),
+        ({"versions": None}, "tools/pulumi"),
+        ({"permissions": {}}, "permissions"),
     ],
 )
 def test_what_nobody_asked_is_not_passed(other: Mapping[str, Any], code: str) -> None:
@@ -204,6 +207,7 @@ def test_a_comment_about_the_mark_is_no_mark() -> None:
         ("https://app.pulumi.com", Grade.FAIL),
         ("https://api.pulumi.com", Grade.FAIL),
         ("s3://state", Grade.WARN),
+        ("azblob://state", Grade.WARN),
         ("file:///srv/state", Grade.WARN),
         (None, Grade.INFO),
     ],
@@ -212,6 +216,57 @@ def test_the_state_has_to_lie_inside_the_boundary(backend: str | None, grade: Gr
     results = preflight(replace(stack("aws-eu-central-1"), backend=backend), known("aws"))
 
     assert "backend/place" in graded(results, grade)
+
+
+def test_only_of_s3_is_a_region_asked_for_in_the_url() -> None:
+    told = {
+        scheme: next(
+            result.remedy
+            for result in preflight(replace(stack("azure-swedencentral"), backend=f"{scheme}://state"), None)
+            if result.code == "backend/place"
+        )
+        for scheme in ("s3", "azblob", "gs")
+    }
+
+    assert "region=" in told["s3"]
+    assert told["azblob"] == told["gs"]
+    assert "inside the Boundary" in told["gs"]
+
+
+def test_nothing_is_passed_where_nobody_lists_what_is_needed() -> None:
+    results = preflight(replace(stack("azure-swedencentral"), actions=()), known("azure"))
+
+    assert "permissions" in graded(results, Grade.INFO)
+    assert "permissions" not in graded(results, Grade.PASS)
+
+
+def test_zones_that_a_stack_names_are_not_passed_where_nobody_asked_for_them() -> None:
+    asked = stack("aws-eu-central-1")
+    spec = said(asked.review.spec)
+    zoned = spec.model_copy(update={"network": spec.network.model_copy(update={"zones": ("eu-central-1a",)})})
+    results = preflight(replace(asked, review=replace(asked.review, spec=zoned)), known("aws", zones=None))
+
+    assert "network/zones" in graded(results, Grade.INFO)
+
+
+def test_facts_of_a_day_that_has_not_come_are_refused() -> None:
+    assert "facts" in graded(
+        preflight(stack("aws-eu-central-1"), known("aws", recorded="2030-01-01T00:00:00Z")), Grade.FAIL
+    )
+
+
+def test_the_authority_of_a_region_that_nobody_here_knows_has_to_be_brought(tmp_path: Path) -> None:
+    asked = stack("aws-eusc-de-east-1")
+    assert "spec/file" in graded(preflight(asked, None), Grade.FAIL)
+
+    spec = asked.review.spec
+    assert spec is not None
+    (tmp_path / "authority.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    brought = spec.model_copy(
+        update={"postgres": spec.postgres.model_copy(update={"authority": tmp_path / "authority.pem"})}
+    )
+    results = preflight(replace(asked, review=replace(asked.review, spec=brought)), None)
+    assert "spec/file" not in graded(results, Grade.FAIL)
 
 
 def test_a_file_is_nowhere_else() -> None:
@@ -228,7 +283,7 @@ def test_a_machine_s_vcpus_are_in_its_name(machine: str, count: int) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{", "Invalid JSON"),
+        ("{", "is not JSON"),
         ('{"platform": "aws", "region": "r", "recorded": "2026-11-23T08:00:00Z", "mood": 1}', "mood"),
     ],
 )
