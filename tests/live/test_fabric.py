@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -189,7 +190,11 @@ def test_an_up_that_is_killed_half_way_goes_on_where_it_was(plan: Callable[[], L
     fabric.pulumi("stack", "select", "--create", "local")
     with fabric.start_up() as up:
         until(lambda: fabric.supervisor.status("primary").state is State.RUNNING)
+        left = psutil.Process(up.pid).children(recursive=True)
         os.killpg(up.pid, signal.SIGKILL)
+        for plugin in left:
+            with suppress(psutil.NoSuchProcess):
+                plugin.kill()
     try:
         assert State.ABSENT in states(fabric).values()
         assert fabric.pulumi("cancel", "--yes", "--stack", "local").code == 0
