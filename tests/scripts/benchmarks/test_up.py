@@ -6,7 +6,7 @@ That the commands it times do what they say is for the live tests.
 import os
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,11 +44,16 @@ def listener(fabric: Fabric) -> Generator[int]:
     command = [sys.executable, "-c", SUPERVISOR, LISTENER]
     with subprocess.Popen(command, env={**os.environ, **marks}, stdout=subprocess.PIPE, text=True) as process:
         port = int((process.stdout or pytest.fail("no output")).readline())
-        processes = list(fabric.processes())
+        processes = fabric.processes()
         yield port
-        for one in processes:
-            with suppress(psutil.NoSuchProcess):
-                one.kill()
+        end(processes)
+
+
+def end(processes: Iterable[psutil.Process]) -> None:
+    """Kills those that are left: a parent that waits for its child ends with it."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def test_memory_is_told_by_part_with_the_children_of_each(fabric: Fabric, listener) -> None:
@@ -62,8 +67,7 @@ def test_a_port_is_left_as_long_as_anything_listens_on_it(fabric: Fabric, listen
     processes = fabric.processes()
     ports = listened(processes)
     assert ports == still_listening(ports) == {listener}
-    for process in processes:
-        process.kill()
+    end(processes)
     psutil.wait_procs(processes)
     assert still_listening(ports) == set()
 
