@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -303,13 +304,16 @@ def test_an_interrupted_up_ends_in_one_line_and_the_next_goes_on(fresh: LiveFabr
 def test_an_up_that_was_killed_leaves_a_lock_that_the_next_command_removes(fresh: LiveFabric) -> None:
     with half_way(fresh) as up:
         (lock,) = locks(fresh)
-        engine = json.loads(lock.read_bytes())["pid"]
+        engine = psutil.Process(json.loads(lock.read_bytes())["pid"])
         up.kill()
-        assert f"process {engine}, since" in refusal(fresh, "up")
-        left = psutil.Process(engine).children(recursive=True)
-        os.kill(engine, signal.SIGKILL)
+        up.wait()  # its end would wake an engine that is suspended before
+        engine.suspend()
+        assert f"process {engine.pid}, since" in refusal(fresh, "up")
+        left = engine.children(recursive=True)
+        engine.kill()
         for plugin in left:
-            plugin.kill()
+            with suppress(psutil.NoSuchProcess):
+                plugin.kill()
     assert lock.exists()
     said(fresh, "down")
     assert not lock.exists()
