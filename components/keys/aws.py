@@ -111,6 +111,7 @@ class AwsKeys(Keys):
         machines = Output.format(
             "arn:{0}:states:{1}:{2}:stateMachine:{3}-*", self._partition, region, self._account, self._args["stack"]
         )
+        delivered = Output.format("arn:{0}:logs:{1}:{2}:*", self._partition, region, self._account)
         return _policy(
             self._administration(),
             _statement("Services", {"AWS": self._root}, USE, through),
@@ -129,6 +130,12 @@ class AwsKeys(Keys):
                     "StringEquals": {"kms:CallerAccount": self._account},
                     "ArnLike": {"kms:EncryptionContext:aws:states:stateMachineArn": machines},
                 },
+            ),
+            _statement(
+                "StateMachinesLogs",
+                {"AWS": self._root, "Service": self._principal("delivery.logs")},
+                ["kms:Decrypt", "kms:GenerateDataKey"],
+                {"ArnLike": {"kms:EncryptionContext:SourceArn": delivered}},
             ),
             _statement(
                 "Senders",

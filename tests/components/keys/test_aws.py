@@ -187,6 +187,7 @@ def test_what_writes_of_its_own_accord_does_so_for_this_account_alone() -> None:
     assert senders["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
+MACHINE = f"arn:aws:iam::{AWS_ACCOUNT}:role/s-tasks"
 STARTER = f"arn:aws:iam::{AWS_ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
 
 
@@ -208,3 +209,19 @@ def test_auto_scaling_alone_uses_the_key_for_nodes_volumes_beside_the_services(
     context = {"kms:CallerAccount": account, "kms:GrantIsForAWSResource": "true"}
 
     assert granted(nodes, Request(action, context=context, principal=principal)) is decided
+
+
+@pytest.mark.parametrize(
+    ("principal", "context", "decided"),
+    [
+        (MACHINE, f"arn:aws:logs:eu-central-1:{AWS_ACCOUNT}:*", True),
+        ("delivery.logs.amazonaws.com", f"arn:aws:logs:eu-central-1:{AWS_ACCOUNT}:*", True),
+        (MACHINE, f"arn:aws:logs:us-east-1:{AWS_ACCOUNT}:*", False),
+        ("delivery.logs.amazonaws.com", "arn:aws:logs:eu-central-1:999999999999:*", False),
+    ],
+)
+def test_a_state_machines_log_is_encrypted_for_the_logs_of_this_account_and_region(
+    principal: str, context: str, decided: bool
+) -> None:
+    request = Request("kms:GenerateDataKey", principal=principal, context={"kms:EncryptionContext:SourceArn": context})
+    assert granted(json.loads(keys().named("keys-encryption").properties["policy"]), request) is decided
