@@ -35,8 +35,10 @@ _POLICIES: Mapping[str, Mapping[str, str]] = {
 
 
 _FAILURES = (
-    ("failed", "A backup", "NumberOfBackupJobsFailed"),
-    ("copy-failed", "A copy of a backup", "NumberOfCopyJobsFailed"),
+    ("failed", "A backup", "failed", "NumberOfBackupJobsFailed"),
+    ("expired", "A backup", "did not start in time", "NumberOfBackupJobsExpired"),
+    ("aborted", "A backup", "was not done in time", "NumberOfBackupJobsAborted"),
+    ("copy-failed", "A copy of a backup", "failed", "NumberOfCopyJobsFailed"),
 )
 """What CloudWatch counts (AWS Backup, Monitoring with CloudWatch)."""
 
@@ -164,8 +166,8 @@ class AwsBackup(Backup):
 
     def _create_alarm(self, vault: aws.backup.Vault) -> None:
         whose = {"BackupVaultName": vault.name}
-        for role, what, metric in _FAILURES:
-            told = f"{what} of {self._args['stack']} failed"
+        for role, what, how, metric in _FAILURES:
+            told = f"{what} of {self._args['stack']} {how}"
             watched = Watched(told, "AWS/Backup", metric, "Sum", 0, whose)
             create_alarm(self, f"{self._name}-{role}", watched, self._args["topic"])
 

@@ -153,7 +153,6 @@ class AwsFoundation:
         )
 
     def _create_models(self) -> AwsModels:
-        guardrail = self._spec.guardrail
         return AwsModels(
             f"{self._name}-models",
             {
@@ -163,8 +162,7 @@ class AwsFoundation:
                 "key": self.keys.encryption,
                 "logged": False,
                 "log_days": self._spec.logs.days,
-                "guardrail": guardrail is not None,
-                **chosen(profile=guardrail.profile if guardrail else None),
+                "guardrail": False,
             },
             self.child,
         )

@@ -151,6 +151,8 @@ def _unknown(spec: FabricSpec) -> Iterator[str]:
         yield "backup.redundancy: geo on AWS is a copy in a region that backup.region names: name one, or take zone"
     if spec.backup.store:
         yield "backup.store: on AWS backups lie in a vault of the stack's own: leave it out"
+    if spec.guardrail:
+        yield "guardrail: no call of the gateway names one yet, so it would withhold nothing: leave it out"
     if spec.postgres.image:
         yield "postgres.image: RDS runs its own: leave it out"
     yield from unread(spec, _UNREAD)

@@ -96,7 +96,7 @@ class KubernetesFabric(Fabric):
                 "context": cluster.context or "",
                 "issuer": cluster.issuer,
                 "storage_class": cluster.storage_class or "",
-                "namespaces": [*self._network.namespaces.values()],
+                "namespaces": [self._network.namespaces[part] for part in (Part.PRIMARY, Part.REPLICA, Part.CACHE)],
                 "encrypted_at_rest": cluster.encrypted_at_rest,
                 "key": cluster.key,
             },

@@ -42,7 +42,7 @@ from components.gateway.kubernetes_pods import (
 from components.gateway.kubernetes_route import Entry, create_route
 from components.infrastructure import Refused
 from components.kubernetes.parts import HTTP, PROVISION, Part
-from components.kubernetes.pods import DRAIN_SECONDS, PATIENCE, Needs, Pod, Pods, image_by_digest
+from components.kubernetes.pods import DRAIN_SECONDS, PATIENCE, UNTIL_DONE, Needs, Pod, Pods, image_by_digest
 
 Store = Literal["kubernetes", "aws-secrets-manager"]
 STORES: tuple[Store, ...] = ("kubernetes", "aws-secrets-manager")
@@ -201,7 +201,7 @@ class KubernetesGateway(Gateway):
         )
         return Job(
             f"{self._name}-provision",
-            metadata=pods.metadata(),
+            metadata=pods.metadata(annotations=UNTIL_DONE),
             spec=JobSpecArgs(
                 template=template, backoff_limit=6, active_deadline_seconds=_PROVISION_SECONDS, completions=1
             ),

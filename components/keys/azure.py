@@ -268,7 +268,7 @@ def _encrypting() -> keyvault.KeyPropertiesArgs:
     )
     return keyvault.KeyPropertiesArgs(
         kty="RSA-HSM",
-        key_size=4096,
+        key_size=2048,  # Azure OpenAI takes no other (MicrosoftDocs/azure-ai-docs, encrypt-data-at-rest.md)
         key_ops=["wrapKey", "unwrapKey"],
         rotation_policy=keyvault.RotationPolicyArgs(
             attributes=keyvault.KeyRotationPolicyAttributesArgs(expiry_time=_EXPIRES_AFTER), lifetime_actions=[rotate]

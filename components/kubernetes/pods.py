@@ -48,6 +48,9 @@ READABLE = 0o440
 """Mode of mounted secrets: root's, and read by the pod's group."""
 DRAIN_SECONDS = 30
 """What is between a pod's end and its last new request: every node has to hear of the first, and load balancers."""
+UNTIL_DONE: Final = {"pulumi.com/replaceUnready": "true"}
+"""Annotations of a Job that the next ``up`` makes anew where it failed (pulumi-kubernetes waits for it otherwise)."""
+
 PATIENCE: Final = CustomTimeouts(create="30m", update="30m")
 """Of the engine with what waits in the cluster for something else: nodes, a secret, another part."""
 _DIGEST = re.compile(r"[a-z0-9][a-z0-9.:/_-]*@sha256:[0-9a-f]{64}")

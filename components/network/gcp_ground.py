@@ -120,6 +120,8 @@ def adopted(component: pulumi.Resource, own: Own) -> Ground:
     faults = [f"it has no secondary range {name}: add one" for name in ("pods", "services") if name not in ranges]
     if _last(subnet.network) != network.name:
         faults.append(f"it belongs to {_last(subnet.network)}: name one of {network.name}")
+    if subnet.stack_type != "IPV4_ONLY":
+        faults.append(f"its stack_type is {subnet.stack_type}: IPv6 would pass the firewall, take IPV4_ONLY")
     if not subnet.private_ip_google_access:
         faults.append("Private Google Access is off: turn it on")
     faults += [

@@ -47,8 +47,8 @@ _INSIDE = [{"matchPattern": f"{'*.' * labels}cluster.local"} for labels in range
 """Up to 5 labels before ``namespace.svc``: a resolver tries its search list for names of up to 4 dots (``ndots:5``).
 Counted out, for Cilium takes ``**.`` for several labels since 1.19 only (cilium/cilium#43420)."""
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_METADATA_SERVERS = [ip_address(each) for each in ("169.254.169.254", "fd00:ec2::254", "168.63.129.16")]
-"""Of every cloud, of AWS by IPv6, and Azure's for its nodes' agent."""
+_METADATA_SERVERS = [ip_address(each) for each in ("169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "168.63.129.16")]
+"""Of every cloud, of AWS and Google Cloud by IPv6, and Azure's for its nodes' agent."""
 
 _POD_SECURITY = "v1.35"
 """Its version of the standard; a cluster that is older takes its newest (kubernetes.io, Pod Security Admission)."""

@@ -23,8 +23,7 @@ MAILING = ("swedencentral", "germanywestcentral", "southcentralus", "northcentra
 """Regions in which an action group can be kept and work: MicrosoftDocs/azure-monitor-docs, action-groups.md."""
 ALARMS = {
     "egress-denied": 'AZFWApplicationRule | where Action == "Deny"',
-    "keys-denied": 'AzureDiagnostics | where ResourceProvider == "MICROSOFT.KEYVAULT"'
-    " and httpStatusCode_d in (401, 403)",
+    "keys-denied": 'AzureDiagnostics | where ResourceProvider == "MICROSOFT.KEYVAULT" and httpStatusCode_d == 403',
     "models-failing": 'AzureDiagnostics | where ResourceProvider == "MICROSOFT.COGNITIVESERVICES"'
     " and toint(ResultSignature) >= 429",
     "databases-failing": 'AzureDiagnostics | where ResourceProvider == "MICROSOFT.DBFORPOSTGRESQL"'

@@ -32,7 +32,17 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 
 from components.infrastructure import Refused
 from components.kubernetes.parts import TEMPORAL, TEMPORAL_SERVICES, Part
-from components.kubernetes.pods import PATIENCE, READABLE, Container, Needs, Pod, Pods, image_by_digest, probe
+from components.kubernetes.pods import (
+    PATIENCE,
+    READABLE,
+    UNTIL_DONE,
+    Container,
+    Needs,
+    Pod,
+    Pods,
+    image_by_digest,
+    probe,
+)
 from components.orchestrator.contract import Orchestrator
 from components.orchestrator.temporal import ADDRESS, PLUGIN, SCHEMAS, Database, config_text
 
@@ -167,7 +177,7 @@ class KubernetesOrchestrator(Orchestrator):
         pod = Pod(containers=[tool], volumes=[self._database_volume()] if needs_database else [], once=True)
         return Job(
             f"{self._name}-{role}",
-            metadata=pods.metadata(f"temporal-{role}"),
+            metadata=pods.metadata(f"temporal-{role}", UNTIL_DONE),
             spec=JobSpecArgs(template=pods.template(pod), backoff_limit=10, active_deadline_seconds=_JOB_SECONDS),
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*after], delete_before_replace=True, custom_timeouts=PATIENCE

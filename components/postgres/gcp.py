@@ -103,7 +103,7 @@ class GcpPostgres(Postgres):
                     "location": args["region"],  # unset, backups go to the closest multi-region
                     "start_time": "02:00",
                     "point_in_time_recovery_enabled": True,
-                    "transaction_log_retention_days": LOG_DAYS,
+                    "transaction_log_retention_days": min(LOG_DAYS, args["backups"]),
                     "backup_retention_settings": {"retained_backups": args["backups"], "retention_unit": "COUNT"},
                 },
                 "database_flags": _flags(self._shared_flags),

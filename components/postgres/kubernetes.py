@@ -199,7 +199,8 @@ class KubernetesPostgres(Postgres):
             api_version="postgresql.cnpg.io/v1",
             kind="Cluster",
             metadata=self._metadata(str(part), part, namespace, awaited),
-            spec={**self._shared(part), **own},
+            # A budget for one instance alone would keep its node from being drained.
+            spec={**self._shared(part), "enablePDB": own["instances"] > 1, **own},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=True,
@@ -246,7 +247,6 @@ class KubernetesPostgres(Postgres):
                 "replicationTLSSecret": replicates,
                 "clientCASecret": replicates,
             },
-            "enablePDB": True,
             "primaryUpdateStrategy": "unsupervised",
             "primaryUpdateMethod": "switchover",
             "seccompProfile": {"type": "RuntimeDefault"},

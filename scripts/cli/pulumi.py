@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,17 @@ class Pulumi:
     def __init__(self, engine: Engine, place: Place) -> None:
         self._place = place
         own = {"LOOMSTEAD_STACK_FILE": str(place.stack_file)}
-        self._environment = {**os.environ, **environment(engine, place.home), **own, **_elsewhere(place)}
+        self._environment = {**os.environ, **environment(engine, place.home), **own}
+        if place.stack != DEFAULT_STACK:
+            self._environment = _elsewhere(self._environment)
 
     def up(self) -> None:
         self._update("up")
 
     def destroy(self) -> None:
+        if self.outputs() is None:
+            errors.print(f"The engine knows no stack {self._place.stack!r}: nothing is to be removed.")
+            return
         self._update("destroy")
 
     def outputs(self) -> dict[str, Any] | None:
@@ -139,10 +144,15 @@ class Pulumi:
             lock.unlink(missing_ok=True)
 
 
-def _elsewhere(place: Place) -> dict[str, str]:
-    """A stack's state is in the bucket that ``$PULUMI_BACKEND_URL`` names, but for this machine's own stack's."""
-    url = os.environ.get("PULUMI_BACKEND_URL", "file:")
-    return {} if place.stack == DEFAULT_STACK or url.startswith("file:") else {"PULUMI_BACKEND_URL": url}
+def _elsewhere(variables: Mapping[str, str]) -> dict[str, str]:
+    """For another stack than this machine's own: state is where ``$PULUMI_BACKEND_URL`` says, and its secrets are
+    encrypted by the stack's ``secretsprovider`` or the caller's phrase, never by the empty one."""
+    asked = {
+        "PULUMI_BACKEND_URL": "" if (url := os.environ.get("PULUMI_BACKEND_URL", "")).startswith("file:") else url,
+        "PULUMI_CONFIG_PASSPHRASE": os.environ.get("PULUMI_CONFIG_PASSPHRASE", ""),
+    }
+    rest = {key: value for key, value in variables.items() if key != "PULUMI_CONFIG_PASSPHRASE"}
+    return {**rest, **{key: value for key, value in asked.items() if value}}
 
 
 def _wait(process: subprocess.Popen[str]) -> tuple[str, bool]:

@@ -74,8 +74,8 @@ def ensure_engine(report: Report) -> Engine:
 def environment(engine: Engine, home: Path) -> dict[str, str]:
     """The variables with which plain ``pulumi`` works on the stacks whose state lies under ``home``.
 
-    The passphrase is empty because nothing secret is in configuration or state: secrets are files that only their
-    process reads (docs/contract.md §7).
+    The passphrase is empty because nothing secret is in ``local``'s configuration or state: secrets are files that only
+    their process reads (docs/contract.md §7). Other stacks want another one, or a ``secretsprovider``.
     """
     folders = [str(Path(sys.executable).parent), str(engine.bin_dir)]
     rest = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder not in folders]

@@ -53,8 +53,6 @@ def _aws(spec: FabricSpec) -> Iterator[str]:
     yield from _AWS
     if spec.network.own is None:
         yield from _AWS_NETWORK
-    if spec.guardrail:
-        yield "bedrock:CreateGuardrail"
     if spec.extent is Extent.FOUNDATION:
         return
     yield from _AWS_FABRIC

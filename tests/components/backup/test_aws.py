@@ -41,6 +41,8 @@ CELL_BACKUP: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("aws:backup/selection:Selection", "-selection", {"resources": ..., "iamRoleArn": ..., "planId": ...}),
     ("aws:cloudwatch/metricAlarm:MetricAlarm", "backup-failed", {"alarmActions": ...}),
+    ("aws:cloudwatch/metricAlarm:MetricAlarm", "-expired", {"metricName": "NumberOfBackupJobsExpired"}),
+    ("aws:cloudwatch/metricAlarm:MetricAlarm", "-aborted", {"metricName": "NumberOfBackupJobsAborted"}),
     ("aws:cloudwatch/metricAlarm:MetricAlarm", "-copy-failed", {"metricName": "NumberOfCopyJobsFailed"}),
 ]
 

@@ -53,6 +53,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"postgres": {"image": f"corp.example/pg@sha256:{'0' * 64}"}},
         r"postgres\.image: RDS runs its own",
     ),
+    "a guardrail that no call would name": ({"guardrail": {}}, r"guardrail: no call of the gateway names one yet"),
     "another platform's context": ({"cluster": {"context": "onprem"}}, r"cluster\.context: nothing reads it on aws"),
     "a machine that is not ElastiCache's": ({"cache": {"machine": "m7g.large"}}, r"no machine of ElastiCache, such as"),
     "a key that is none": ({"keys": {"encryption": "hello"}}, "no KMS key in us-east-1"),

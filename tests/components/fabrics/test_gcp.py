@@ -212,6 +212,7 @@ THERE = {
         "network": "https://www.googleapis.com/compute/v1/projects/hub/global/networks/hub",
         "ipCidrRange": "10.0.0.0/20",
         "privateIpGoogleAccess": True,
+        "stackType": "IPV4_ONLY",
         "secondaryIpRanges": [
             {"rangeName": "pods", "ipCidrRange": "10.1.0.0/17"},
             {"rangeName": "services", "ipCidrRange": "10.2.0.0/20"},

@@ -170,6 +170,19 @@ def containers(pod: Mapping[str, Any]) -> list[Any]:
     return [*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())]
 
 
+def test_who_runs_tools_asks_the_fabrics_authority_for_no_certificate(graph: Graph) -> None:
+    """Nor anybody where no part needs one: who is called ``streaming_replica`` may copy every database."""
+    constraints = graph.named("fabric-cluster-certificates").properties["spec"]["matchConstraints"]
+    (elsewhere,) = constraints["namespaceSelector"]["matchExpressions"]
+    asking = {
+        each.properties["metadata"]["namespace"]
+        for each in graph.of("kubernetes:cert-manager.io/v1:Certificate")
+        if each.properties["spec"]["issuerRef"]["name"].endswith("-authority")
+    }
+
+    assert {*elsewhere["values"]} == asking
+
+
 def test_the_secrets_that_pods_wait_for_are_made_by_the_fabric_or_told_in_the_runbook(graph: Graph) -> None:
     """cert-manager's and the operator's, the Job's, and those that a person brings."""
     certificates = graph.of("kubernetes:cert-manager.io/v1:Certificate")

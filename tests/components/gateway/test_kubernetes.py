@@ -85,7 +85,14 @@ CELL_GATEWAY: Cell = [
         },
     ),
     (DEPLOYMENT, "-worker", {"spec.replicas": 2, f"{CONTAINER}.command": ["python", "-m", "runtime.worker"]}),
-    ("kubernetes:batch/v1:Job", "-provision", {f"{CONTAINER}.command": ["python", "-m", "runtime.provision"]}),
+    (
+        "kubernetes:batch/v1:Job",
+        "-provision",
+        {
+            f"{CONTAINER}.command": ["python", "-m", "runtime.provision"],
+            "metadata.annotations": {"pulumi.com/replaceUnready": "true"},
+        },
+    ),
     (
         "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
         "-scaling",

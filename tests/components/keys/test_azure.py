@@ -41,7 +41,7 @@ MAKES_IT = [
     ("vault", VAULT, "properties.networkAcls.bypass", "AzureServices"),
     ("vault", VAULT, "properties.sku.name", "premium"),
     ("encryption", KEY, "properties.kty", "RSA-HSM"),
-    ("encryption", KEY, "properties.keySize", 4096),
+    ("encryption", KEY, "properties.keySize", 2048),
     ("encryption", KEY, "properties.keyOps", ["wrapKey", "unwrapKey"]),
     ("encryption", KEY, "properties.rotationPolicy.lifetimeActions.0.action.type", "rotate"),
     ("encryption", KEY, "properties.rotationPolicy.lifetimeActions.0.trigger.timeAfterCreate", "P335D"),

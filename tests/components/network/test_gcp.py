@@ -32,6 +32,7 @@ OWN = {
         "network": "https://www.googleapis.com/compute/v1/projects/hub/global/networks/hub",
         "ipCidrRange": "10.0.0.0/20",
         "privateIpGoogleAccess": True,
+        "stackType": "IPV4_ONLY",
         "secondaryIpRanges": [
             {"rangeName": "pods", "ipCidrRange": "10.1.0.0/17"},
             {"rangeName": "services", "ipCidrRange": "10.2.0.0/20"},
@@ -431,6 +432,7 @@ def test_an_own_network_with_endpoint_and_ranges_gets_tags_and_firewall_alone() 
     [
         ({"secondaryIpRanges": []}, "no secondary range pods: add one; it has no secondary range services"),
         ({"privateIpGoogleAccess": False}, "Private Google Access is off: turn it on"),
+        ({"stackType": "IPV4_IPV6"}, "its stack_type is IPV4_IPV6"),
         ({"network": "projects/hub/global/networks/other"}, "it belongs to other: name one of hub"),
         ({"ipCidrRange": "10.64.8.0/24"}, "10.64.8.0/24 overlaps cidr 10.64.0.0/16: take another /16"),
     ],

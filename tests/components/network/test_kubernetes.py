@@ -358,7 +358,7 @@ def test_the_widest_block_of_a_host_is_let_through(block: str) -> None:
     assert {"cidr": block} in [to.get("ipBlock") for rule in reach.properties["spec"]["egress"] for to in rule["to"]]
 
 
-@pytest.mark.parametrize("host", ["169.254.169.254", "fd00:ec2::254", "168.63.129.16"])
+@pytest.mark.parametrize("host", ["169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "168.63.129.16"])
 def test_a_metadata_server_that_is_itself_declared_is_refused(host: str) -> None:
     with pytest.raises(ExitRefused, match="has the nodes' metadata server"):
         network({**ARGS, "exits": [Exit(host, 80)]})
@@ -685,7 +685,7 @@ def test_the_api_server_takes_a_wall_without_the_metadata_servers_in_it(cluster:
     taken = [cluster.apply(each) for each in found]
     blocks = [rule["to"][0]["ipBlock"] for each in taken if "except" in str(each) for rule in _leaving(each)]
     assert {server for block in blocks for server in block.get("except", ())} == {
-        *("168.63.129.16/32", "169.254.169.254/32", "fd00:ec2::254/128"),
+        *("168.63.129.16/32", "169.254.169.254/32", "fd00:ec2::254/128", "fd20:ce::254/128"),
     }
 
 

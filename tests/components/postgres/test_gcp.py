@@ -145,6 +145,12 @@ def flags(graph: Graph, role: str) -> dict[str, str]:
     return {flag["name"]: flag["value"] for flag in at(graph.named(f"pg-{role}"), "settings.databaseFlags")}
 
 
+@pytest.mark.parametrize(("backups", "days"), [(3, 3), (30, 7)])
+def test_logs_are_kept_no_longer_than_the_backups_that_they_follow(backups: int, days: int) -> None:
+    kept = at(made(backups=backups).named("pg-primary"), "settings.backupConfiguration")
+    assert kept["transactionLogRetentionDays"] == days
+
+
 def test_every_part_is_a_child_of_the_database_and_on_the_explicit_provider(graph: Graph) -> None:
     conforms(graph, "loomstead:postgres:Postgres")
 

@@ -54,7 +54,6 @@ _SHARED = {
     "spec.imageCatalogRef.name": "postgresql",
     "spec.affinity.nodeSelector": ...,
     "spec.inheritedMetadata.labels": ...,
-    "spec.enablePDB": True,
 }
 CELL_POSTGRES: list[tuple[str, str, Mapping[str, Any]]] = [
     (
@@ -63,6 +62,7 @@ CELL_POSTGRES: list[tuple[str, str, Mapping[str, Any]]] = [
         {
             **_SHARED,
             "spec.instances": 3,
+            "spec.enablePDB": True,
             "spec.postgresql.pg_hba.0": "host all agent_reader all reject",
             "spec.postgresql.synchronous.number": 1,
             "spec.plugins.0.isWALArchiver": True,
@@ -269,6 +269,7 @@ def test_a_size_says_instances_storage_and_memory(size: str) -> None:
     assert spec(graph, "primary")["instances"] == 1 + meant.standbys
     assert spec(graph, "replica")["instances"] == meant.replicas
     for role in ("primary", "replica"):
+        assert spec(graph, role)["enablePDB"] is (spec(graph, role)["instances"] > 1)
         assert spec(graph, role)["storage"]["size"] == f"{meant.storage}Gi"
         assert spec(graph, role)["resources"]["limits"] == {"memory": f"{meant.memory}Gi"}
 

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,16 @@ def place(tmp_path: Path) -> Place:
     engine.write_text(SCRIPT)
     engine.chmod(0o755)
     return Place("local", home / "local", tmp_path / "Pulumi.local.yaml")
+
+
+NO_STACK = """#!/bin/sh
+echo "$@" >> "$LOOMSTEAD_HOME/asked"
+echo "error: no stack named 'local' found" >&2
+exit 1
+"""
+PHRASE = """#!/bin/sh
+echo "${PULUMI_CONFIG_PASSPHRASE-none}" >> "$LOOMSTEAD_HOME/asked"
+"""
 
 
 def asked(place: Place) -> list[str]:
@@ -118,3 +129,19 @@ def test_an_engine_that_fails_is_told_with_its_code(place: Place) -> None:
     engine.write_text("#!/bin/sh\necho no such stack >&2\nexit 6\n")
     with pytest.raises(CommandError, match=r"`pulumi stack` of stack 'local' ended with 6. no such stack"):
         asked(place)
+
+
+def test_a_stack_that_never_was_is_neither_made_nor_removed(place: Place) -> None:
+    (place.home / "engine" / "pulumi").write_text(NO_STACK)
+    Pulumi(Engine(place.home / "engine", "3"), place).destroy()
+    (only,) = (place.home / "asked").read_text().splitlines()
+    assert only.startswith("stack output ")
+
+
+@pytest.mark.parametrize(("stack", "given", "told"), [("local", "mine", ""), ("x", "mine", "mine"), ("x", "", "none")])
+def test_secrets_of_a_cloud_s_stack_are_never_encrypted_by_the_empty_phrase(
+    place: Place, monkeypatch: pytest.MonkeyPatch, stack: str, given: str, told: str
+) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", given)
+    (place.home / "engine" / "pulumi").write_text(PHRASE)
+    assert {*asked(replace(place, stack=stack))} == {told}

@@ -5,7 +5,7 @@ from typing import Any
 from components.infrastructure import Engine
 from components.loading import load_spec
 from components.naming import REPOSITORY
-from components.spec import Extent, FabricSpec, Guardrail
+from components.spec import Extent, FabricSpec
 from scripts.preflight.wanted import actions
 from tests.fixtures.stacks import RIGHT
 
@@ -51,7 +51,3 @@ def test_temporal_takes_no_state_machine_and_its_queue_only_where_mail_starts_ta
 
     assert wanted(OWN, orchestrator=temporal) & STEPS == {"sqs:CreateQueue"}
     assert wanted(MADE, orchestrator=temporal, triggers=no_mail) & STEPS == set()
-
-
-def test_a_guardrail_is_asked_for_where_there_is_one() -> None:
-    assert wanted(MADE, guardrail=Guardrail()) - wanted(MADE, guardrail=None) == {"bedrock:CreateGuardrail"}
